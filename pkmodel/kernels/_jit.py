@@ -1,0 +1,57 @@
+"""The only place that decorates a kernel: one set of options, one cache stamp.
+
+numba checks a cached kernel against the source of its own file only, so a kernel whose *callee* or constant
+changed in another file would silently go on running its old machine code. Every kernel here is therefore
+stamped with a hash of all kernel sources: change one line anywhere in this folder and every kernel is
+compiled again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_HERE = Path(__file__).parent
+
+
+@functools.cache
+def source_stamp() -> bytes:
+    """Hash of every kernel source and of the settings that change the machine code."""
+    digest = hashlib.sha256(repr((numba.__version__, numba.config.BOUNDSCHECK)).encode())
+    for path in sorted(_HERE.rglob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` with this package's options and a cache that cannot go stale.
+
+    ``error_model="numpy"`` lets a division by zero give inf or NaN (kernels report through status codes:
+    a ``raise`` inside ``prange`` would silently drop the parallelism). ``fastmath`` stays off because NaN
+    means "missing" here and results are compared bit for bit.
+    """
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", **options}
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if numba.config.DISABLE_JIT:
+            return function
+        kernel = numba.njit(**settings)(function)
+        try:
+            kernel.enable_caching()
+        except RuntimeError:
+            # A read-only install without a home directory: compile at each start, still right.
+            return kernel
+        cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+        if cache_file is None or not hasattr(cache_file, "_source_stamp"):
+            # numba changed its private cache: better to compile each time than to trust a stale entry.
+            return numba.njit(**settings)(function)
+        cache_file._source_stamp = source_stamp()
+        return kernel
+
+    return decorate

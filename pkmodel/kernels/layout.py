@@ -1,0 +1,49 @@
+"""Column numbers of the arrays that kernels read and write. One place, so that nobody counts columns."""
+
+# theta: (patient, parameter), the order of pkmodel.structure.PARAMETERS
+CL, V1, Q, V2, KA, F, LAG = range(7)
+N_THETA = 7
+
+# state: (patient, column)
+A_DEPOT = 0  # mg
+A_CENTRAL = 1  # mg, total drug (free + bound to antibody)
+A_PERIPHERAL = 2  # mg
+A_ANTIBODY = 3  # mg of drug-binding capacity in the central volume
+PRODUCTION = 4  # antibody production R, mg/L/d
+DRIVE = 5  # u, 1 at onset, wanes in transient patients
+EFFECT = 6  # effect-site concentration, mg/L
+ONSET_HAZARD = 7  # accumulated H
+LOSS_HAZARD = 8  # accumulated hazard of loss of response
+RATE = 9  # running infusions, mg/d
+RUNNING = 10  # how many infusions run (so that the rate returns to exactly 0)
+STEROID = 11  # multiplier on the onset hazard since the last dose
+COTHERAPY = 12  # strength of the immunomodulator, 0..1
+OCCASION = 13  # factor on CL of the current dosing occasion (IOV)
+MEMORY = 14  # factor on tau_R: 1, or memory_factor after re-exposure
+ONSET_TIME = 15  # d, inf before onset
+LOSS_TIME = 16  # d, inf while response lasts
+LOSS_TARGET = 17  # LOSS_HAZARD at which response is lost; inf until response is assessed
+BELOW_SINCE = 18  # d since when the effect site is below C_relapse; inf while above
+STEP = 19  # integrator step, d
+LAST_INPUT = 20  # d, last time the drug input changed
+N_STATE = 21
+
+# subject: (patient, column), drawn once per patient
+ONSET_THRESHOLD = 0  # E / (Z m_hla); inf: this patient never makes antibody
+R_MAX = 1  # mg/L/d
+DRIVE_RATE = 2  # 1/d, 0 for persistent antibody
+N_SUBJECT = 3
+
+# immune: one row for everybody
+H0, C_AG, C_TOL, GAMMA, TAU_R, K_ADA, K_EXTRA, KSS, IMM_ONSET, IMM_PRODUCTION, IMM_CLEARANCE, MEMORY_FACTOR = range(12)
+N_IMMUNE = 12
+
+# response: one row for everybody
+K_EFFECT, HILL, EC50, LAMBDA_MECH, LAMBDA_PK, C_RELAPSE = range(6)
+N_RESPONSE = 6
+
+# event kinds
+BOLUS, RATE_CHANGE, DEPOT, COTHERAPY_SET, STEROID_SET, OCCASION_SET, PARAMETERS_SET, NOTHING = range(8)
+
+# status codes, one per patient
+OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, NO_CROSSING = range(5)

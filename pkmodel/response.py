@@ -1,0 +1,111 @@
+"""Exposure-response: primary response, loss of response, relapse.
+
+An effect-site concentration follows the free drug, ``dC_e/dt = (C - C_e) ln2/t_e``, and acts as
+``E(C_e) = C_e^g/(EC50^g + C_e^g)``. At the drug's assessment week a patient responds with probability
+``p_max E``. In responders response is lost when ``integral of lambda_mech + lambda_pk (1 - E(C_e))`` reaches the
+patient's own unit exponential. ``lambda_mech`` is mechanistic failure: adequate troughs do not help against it.
+A patient treated on demand relapses when C_e has stayed below ``C_relapse`` for a patient-specific lag.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkmodel.draws import Draws, Stream
+from pkmodel.errors import InputError, unknown_name
+from pkmodel.kernels import layout as at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One drug's exposure-response parameters.
+
+    Attributes
+    ----------
+    assessment_day
+        Day at which primary response is judged.
+    t_e
+        Half-life of the effect site, d.
+    hill, EC50
+        Steepness g, and effect-site level of half effect (mg/L).
+    p_max
+        Probability of primary response at full effect.
+    lambda_mech, lambda_pk
+        Hazards of loss of response (1/d): mechanistic, and pharmacokinetic at no effect.
+    C_relapse, relapse_lag
+        Effect-site level (mg/L) below which the disease comes back, and the mean of its exponential lag, d.
+    """
+
+    name: str
+    drug: str
+    status: str
+    assessment_day: float
+    t_e: float
+    hill: float
+    EC50: float
+    p_max: float
+    lambda_mech: float
+    lambda_pk: float
+    C_relapse: float
+    relapse_lag: float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ("name", "drug", "status") and not 0.0 <= value < math.inf:
+                raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
+        if self.p_max > 1.0:
+            raise InputError.one(f"{self.p_max} is not a probability", "use 0 to 1", key="p_max")
+        for name in ("t_e", "EC50"):
+            if getattr(self, name) == 0.0:
+                raise InputError.one("must be greater than 0", key=name)
+
+    @classmethod
+    def load(cls, name: str) -> Response:
+        """The exposure-response parameters shipped for a drug."""
+        from pkmodel.parameter_file import read_parameters
+
+        folder = resources.files("pkmodel") / "data" / "response"
+        known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+        if name not in known:
+            raise unknown_name("response model", name, known)
+        return cls(**read_parameters(folder / f"{name}.toml", cls))
+
+    def with_values(self, **values: Any) -> Response:
+        """A copy with some parameters replaced."""
+        known = {field.name for field in fields(self)}
+        for name in values:
+            if name not in known:
+                raise unknown_name("response parameter", name, known)
+        return replace(self, **values)
+
+    def kernel_row(self) -> NDArray[np.float64]:
+        """Parameters in the order of :mod:`pkmodel.kernels.layout`."""
+        row = np.empty(at.N_RESPONSE)
+        row[at.K_EFFECT] = math.log(2.0) / self.t_e
+        row[at.HILL], row[at.EC50] = self.hill, self.EC50
+        row[at.LAMBDA_MECH], row[at.LAMBDA_PK] = self.lambda_mech, self.lambda_pk
+        row[at.C_RELAPSE] = self.C_relapse
+        return row
+
+    def effect(self, c_e: NDArray[np.float64]) -> NDArray[np.float64]:
+        """E(C_e), between 0 and 1."""
+        return np.asarray(c_e**self.hill / (self.EC50**self.hill + c_e**self.hill))
+
+    def responds(self, c_e: NDArray[np.float64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
+        """Primary response at the assessment week, given the effect-site level then."""
+        return np.asarray(draws.uniform(Stream.RESPONSE, ids)[:, 0] < self.p_max * self.effect(c_e))
+
+    def lags(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
+        """Days from the fall below C_relapse to relapse, one for each patient."""
+        return self.relapse_lag * draws.exponential(Stream.RELAPSE, ids)[:, 0]
+
+
+NO_RESPONSE_MODEL = np.zeros(at.N_RESPONSE)
+"""Kernel row that switches the effect site and its hazards off."""

@@ -1,0 +1,391 @@
+"""From a model, patients and a regimen to trajectories: ``start``, ``advance`` and ``simulate``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pkmodel import units
+from pkmodel.antibody import Immunogenicity
+from pkmodel.cotherapy import Cotherapy, strength_events
+from pkmodel.draws import Draws, Stream
+from pkmodel.drug import PopulationModel
+from pkmodel.errors import InputError, KernelError
+from pkmodel.kernels import layout as at
+from pkmodel.patients import Patients
+from pkmodel.regimen import Regimen, resolve_route
+from pkmodel.response import NO_RESPONSE_MODEL, Response
+from pkmodel.state import Events, State
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MESSAGES = {
+    at.STEP_TOO_SMALL: "the integrator's step became too small",
+    at.TOO_MANY_STEPS: "the integrator needed too many steps",
+    at.NOT_FINITE: "a result was not finite",
+}
+_SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
+
+
+def parameters(
+    model: PopulationModel,
+    patients: Patients,
+    draws: Draws,
+    *,
+    immunogenicity: Immunogenicity | None = None,
+    time: float = 0.0,
+) -> NDArray[np.float64]:
+    """Individual PK parameters at ``time``, shape (patient, parameter).
+
+    With an antibody layer the model's own antibody and immunomodulator terms are left out: the layer replaces
+    the first and applies the second with the strength of the day.
+    """
+    roles = frozenset({"antibody", "immunomodulator"}) if immunogenicity is None else frozenset[str]()
+    normals = draws.normal(Stream.ETA, patients.ids, len(model.eta_parameters))
+    theta = model.individual_parameters(
+        patients.covariates_at(time), normals @ _cholesky(model).T, roles=roles
+    )
+    if immunogenicity is not None and immunogenicity.clearance_scale != 1.0:
+        theta[:, at.CL] *= immunogenicity.clearance_scale
+    return theta
+
+
+def _cholesky(model: PopulationModel) -> NDArray[np.float64]:
+    if not len(model.eta_parameters):
+        return np.empty((0, 0))
+    # a variance of zero (a parameter without variability) is allowed, which np.linalg.cholesky is not
+    values, vectors = np.linalg.eigh(model.omega)
+    if values[0] > 1e-12:
+        return np.linalg.cholesky(model.omega)
+    if values[0] < -1e-9:
+        raise InputError.one("omega is not positive semi-definite", "check the covariances", key="omega")
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def start(
+    model: PopulationModel,
+    patients: Patients,
+    draws: Draws,
+    *,
+    immunogenicity: Immunogenicity | None = None,
+    response: Response | None = None,
+) -> State:
+    """The state of drug-free, antibody-free patients at day 0."""
+    theta = parameters(model, patients, draws, immunogenicity=immunogenicity)
+    n = len(patients)
+    values = np.zeros((n, at.N_STATE))
+    values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
+    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
+    values[:, at.STEP] = 0.5
+    if immunogenicity is None:
+        subject = np.zeros((n, at.N_SUBJECT))
+        subject[:, at.ONSET_THRESHOLD] = math.inf
+        immune = np.ones(at.N_IMMUNE)
+    else:
+        subject = immunogenicity.subjects(patients, draws)
+        immune = immunogenicity.kernel_row(model.role_factor("immunomodulator"))
+    return State(
+        time=0.0,
+        theta=theta,
+        values=values,
+        subject=subject,
+        immune=immune,
+        response=NO_RESPONSE_MODEL if response is None else response.kernel_row(),
+        pending=covariate_events(model, patients, draws, immunogenicity),
+    )
+
+
+def covariate_events(
+    model: PopulationModel, patients: Patients, draws: Draws, immunogenicity: Immunogenicity | None
+) -> Events:
+    """New parameters at each time at which a covariate changes."""
+    parts = []
+    n = len(patients)
+    for moment in patients.change_times():
+        table = parameters(model, patients, draws, immunogenicity=immunogenicity, time=moment)
+        parts.append(
+            Events(
+                row=np.arange(n),
+                time=np.full(n, moment),
+                kind=np.full(n, at.PARAMETERS_SET),
+                value=np.arange(n, dtype=np.float64),
+                tables=table,
+            )
+        )
+    return Events.merge(parts)
+
+
+def dose_events(
+    rows: NDArray[np.int64],
+    time: float | NDArray[np.float64],
+    milligrams: NDArray[np.float64],
+    *,
+    route: str,
+    duration: float,
+    lag: NDArray[np.float64],
+    steroid: NDArray[np.float64] | None = None,
+    occasion: NDArray[np.float64] | None = None,
+) -> Events:
+    """Events of one dose for each of ``rows``.
+
+    Parameters
+    ----------
+    rows, milligrams, lag
+        (dose,) state rows, doses in mg, absorption lags in days.
+    time
+        Day of the dose, one for all or (dose,).
+    route, duration
+        "iv" or "sc"; length of the infusion in days (0: bolus).
+    steroid
+        (dose,) multiplier on the onset hazard that holds from this dose on; None leaves it.
+    occasion
+        (dose,) factor on CL of the dosing occasion that begins here; None leaves it.
+    """
+    if np.any(~np.isfinite(milligrams)) or np.any(milligrams < 0.0):
+        raise InputError.one("a dose is negative or not a number", "doses are positive mg", key="dose")
+    times = np.broadcast_to(np.asarray(time, dtype=np.float64), rows.shape)
+    parts = []
+    if steroid is not None:
+        parts.append(_events(rows, times, at.STEROID_SET, steroid))
+    if occasion is not None:
+        parts.append(_events(rows, times, at.OCCASION_SET, occasion))
+    if route == "sc":
+        parts.append(_events(rows, times + lag, at.DEPOT, milligrams))
+    elif duration > 0.0:
+        rate = milligrams / duration
+        parts.append(_events(rows, times, at.RATE_CHANGE, rate))
+        parts.append(_events(rows, times + duration, at.RATE_CHANGE, -rate))
+    else:
+        parts.append(_events(rows, times, at.BOLUS, milligrams))
+    return Events.merge(parts)
+
+
+def _events(
+    rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]
+) -> Events:
+    return Events(
+        row=rows,
+        time=times,
+        kind=np.full(rows.size, kind),
+        value=np.broadcast_to(np.asarray(values, dtype=np.float64), rows.shape),
+        tables=np.empty((0, at.N_THETA)),
+    )
+
+
+def advance(
+    state: State,
+    events: Events | None = None,
+    *,
+    until: float,
+    times: NDArray[np.float64] | None = None,
+    into: NDArray[np.float64] | None = None,
+    threads: int | None = None,
+) -> State:
+    """Carry every patient from ``state.time`` to ``until``.
+
+    Parameters
+    ----------
+    state
+        Where to begin; it is not changed.
+    events
+        New events at or after ``state.time``; those at or after ``until`` wait in the returned state.
+    until
+        Day to stop at. Stopping is a do-nothing event: it restarts the grid of hazard integral and
+        integrator, so runs are compared bit for bit between runs with the same stops.
+    times, into
+        Output days in (state.time, until], increasing, and the array (patient, time, 4) to write free drug,
+        free antibody, total antibody (mg/L) and clearance (L/d) to. Values are limits from the left.
+    threads
+        1 forces the serial kernel (safe inside servers and worker processes).
+
+    Raises
+    ------
+    InputError
+        If events lie before the state's time or ``until`` does not lie after it.
+    KernelError
+        If a patient could not be integrated; names the patients.
+    """
+    from pkmodel.kernels import propagate
+
+    if not until >= state.time:
+        raise InputError.one(f"cannot go back from day {state.time:g} to day {until:g}", key="until")
+    new = Events.merge([state.pending, events if events is not None else Events.none()])
+    if new.row.size and float(new.time.min()) < state.time:
+        raise InputError.one(f"an event before day {state.time:g}", "order it at or after that", key="events")
+    now, later = new.split(until)
+    n = len(state)
+    values, theta = state.values.copy(), state.theta.copy()
+    status = np.zeros(n, np.int64)
+    if times is None or into is None:
+        times, into = np.empty(0), propagate.empty_outputs(n)
+    run = propagate.advance_serial if threads == 1 or n < _SERIAL_BELOW else propagate.advance_parallel
+    run(
+        theta,
+        values,
+        state.subject,
+        state.immune,
+        state.response,
+        float(state.time),
+        float(until),
+        now.offsets(n),
+        np.ascontiguousarray(now.time),
+        np.ascontiguousarray(now.kind),
+        np.ascontiguousarray(now.value),
+        now.tables,
+        times,
+        into,
+        status,
+    )
+    if status.any():
+        bad = np.flatnonzero(status)
+        row = int(bad[0])
+        raise KernelError(
+            f"{bad.size} of {n} patients could not be simulated between day {state.time:g} and day {until:g}: "
+            f"{_MESSAGES.get(int(status[row]), 'unknown status')} (first: row {row}, parameters "
+            + ", ".join(f"{value:.4g}" for value in theta[row])
+            + "); check the model's parameters and the doses"
+        )
+    return replace(state, time=float(until), theta=theta, values=values, pending=later)
+
+
+def regimen_events(
+    regimen: Regimen,
+    model: PopulationModel,
+    patients: Patients,
+    draws: Draws,
+    theta: NDArray[np.float64],
+    immunogenicity: Immunogenicity | None,
+) -> Events:
+    """All events of a fixed timetable."""
+    n = len(patients)
+    rows = np.arange(n)
+    parts = []
+    for number, dose in enumerate(regimen.doses):
+        steroid = None
+        if immunogenicity is not None:
+            steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
+        parts.append(
+            dose_events(
+                rows,
+                dose.time,
+                dose.milligrams(patients.covariates_at(dose.time).get("weight"), n),
+                route=resolve_route(dose.route, model.structure, model=model.name),
+                duration=dose.duration,
+                lag=theta[:, at.LAG],
+                steroid=steroid,
+                occasion=occasion_factors(model, patients.ids, draws, number),
+            )
+        )
+    return Events.merge(parts)
+
+
+def occasion_factors(
+    model: PopulationModel, ids: NDArray[np.int64], draws: Draws, number: int
+) -> NDArray[np.float64] | None:
+    """Between-occasion factor on CL of dosing occasion ``number``; None if the model has none.
+
+    An occasion is the time from one dose to the next (the papers rarely define it).
+    """
+    variance = model.iov.get("CL", 0.0)
+    if variance == 0.0:
+        return None
+    z = draws.normal(Stream.OCCASION, ids, 1, first=number)[:, 0]
+    return np.asarray(np.exp(math.sqrt(variance) * z))
+
+
+def output_times(times: str | ArrayLike, regimen: Regimen) -> NDArray[np.float64]:
+    """Output days: "weekly", "daily", an interval such as "3 days", or numbers (days)."""
+    if isinstance(times, str):
+        step = {"weekly": 7.0, "daily": 1.0}.get(times) or units.time_d(times)
+        if step <= 0.0:
+            raise InputError.one(f"'{times}' is not an interval", "use e.g. 'weekly' or '3 days'", key="times")
+        end = regimen.until if regimen.until is not None else regimen.doses[-1].time + (regimen.interval or 56.0)
+        return np.asarray(step * np.arange(int(end / step + 1e-9) + 1), dtype=np.float64)
+    days = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    if days.ndim != 1 or not np.all(np.isfinite(days)) or np.any(days < 0.0) or np.any(np.diff(days) <= 0.0):
+        raise InputError.one("output times must be days >= 0 in increasing order", "sort them", key="times")
+    return days
+
+
+def simulate(
+    model: PopulationModel,
+    patients: Patients,
+    regimen: Regimen,
+    times: str | ArrayLike = "weekly",
+    *,
+    seed: int = 1,
+    immunogenicity: Immunogenicity | None = None,
+    cotherapy: Sequence[Cotherapy] = (),
+    assays: Sequence[Any] | None = None,
+    threads: int | None = None,
+) -> xr.Dataset:
+    """Simulate a fixed regimen.
+
+    Parameters
+    ----------
+    model, patients, regimen
+        See :func:`pkmodel.load`, :class:`pkmodel.Patients`, :class:`pkmodel.Regimen`.
+    times
+        "weekly", "daily", an interval, or days. A value at the moment of a dose is the level just before it.
+    seed
+        Of all random numbers (between-subject and between-occasion variability, antibody onset).
+    immunogenicity
+        The antibody layer; None simulates the PK model as published, with its own binary antibody term where
+        patients have a covariate ``ada_positive``.
+    cotherapy
+        Immunomodulators; they act through the antibody layer.
+    assays
+        Drug and antibody assays; adds what each would have reported.
+    threads
+        1 for the serial kernel.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``concentration`` (patient, time) free drug in ug/mL; with an antibody layer also ``antibody_free``,
+        ``antibody_total`` (ug/mL of drug-binding capacity) and ``clearance`` (L/day). Units in ``attrs``.
+
+    Raises
+    ------
+    InputError
+        For a route the model does not have, a mg/kg dose without weights, co-therapy without antibody layer.
+    """
+    from pkmodel import dataset
+
+    draws = Draws(seed)
+    days = output_times(times, regimen)
+    state = start(model, patients, draws, immunogenicity=immunogenicity)
+    parts = [regimen_events(regimen, model, patients, draws, state.theta, immunogenicity)]
+    if cotherapy and immunogenicity is None:
+        raise InputError.one(
+            "co-therapy acts through the antibody layer, which is off",
+            "give immunogenicity=..., or the covariate 'immunomodulator' for the PK model's own term",
+            key="cotherapy",
+        )
+    for therapy in cotherapy:
+        assert immunogenicity is not None
+        takers = np.flatnonzero(therapy.takers(patients.ids, draws))
+        parts.append(
+            strength_events(
+                therapy.drug, takers, patients.ids[takers], draws, immunogenicity,
+                start=therapy.start, until=therapy.until,
+            )
+        )  # fmt: skip
+    out = np.zeros((len(patients), days.size, 4))
+    later = days > 0.0
+    if later.any():
+        tail = out[:, int(np.argmax(later)) :]
+        state = advance(
+            state, Events.merge(parts), until=float(days[-1]), times=days[later], into=tail, threads=threads
+        )
+    if not later.all():
+        out[:, 0, 3] = start(model, patients, draws, immunogenicity=immunogenicity).theta[:, at.CL]
+    return dataset.trajectories(
+        out, days, model, patients, seed=seed, immunogenicity=immunogenicity, assays=assays, draws=draws
+    )

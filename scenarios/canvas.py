@@ -1,0 +1,207 @@
+"""How the pictures look: colours, axes, captions; what they show is in `scenarios.figures`.
+
+Arms differ in colour (Okabe and Ito, safe for colour-blind eyes, https://jfly.uni-koeln.de/color/), in line
+style and in marker, so the pictures survive a grey printer.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pkmodel.windows import TargetWindow
+
+DPI = 150
+INK = "#333333"
+GREY = "#8a8a8a"
+FAINT = "#a8a8a8"
+SHADE = "#f0e442"  # Okabe and Ito's yellow: no arm uses it
+LEVEL_TICKS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+TITLE_SIZE, LABEL_SIZE, TICK_SIZE, CAPTION_SIZE = 13.0, 11.0, 10.0, 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an arm is drawn."""
+
+    colour: str
+    line: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+STYLES = (
+    Style("#0072B2", "-", "o"),
+    Style("#D55E00", (0, (5, 2)), "s"),
+    Style("#009E73", (0, (1.2, 1.2)), "^"),
+    Style("#CC79A7", (0, (6, 2, 1.2, 2)), "D"),
+    Style("#E69F00", (0, (3, 1)), "v"),
+    Style("#56B4E9", (0, (6, 1.5, 1.2, 1.5, 1.2, 1.5)), "P"),
+    Style("#000000", (0, (2, 3)), "X"),
+)
+
+
+def style_of(number: int) -> Style:
+    """Style of the arm of that number; they repeat after seven."""
+    return STYLES[number % len(STYLES)]
+
+
+def panels(count: int) -> tuple[Figure, list[Axes]]:
+    """Figure with `count` panels on common axes, at most three in a row."""
+    from matplotlib.figure import Figure
+
+    columns = count if count <= 3 else (2 if count == 4 else 3)
+    rows = -(-count // columns)
+    width = {1: 7.5, 2: 10.0}.get(columns, 12.0)
+    figure = Figure(figsize=(width, (4.2 if rows == 1 else 3.4) * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes: list[Axes] = list(grid.flat)
+    for spare in axes[count:]:
+        spare.remove()
+    for lowest in axes[max(count - columns, 0) : count]:
+        lowest.tick_params(labelbottom=True)  # a panel over a spare place would be left without
+    return figure, axes[:count]
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Figure that owns some axes."""
+    from matplotlib.figure import Figure
+
+    figure = axes.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError("the axes belong to no figure")
+    return figure
+
+
+def dress(axes: Axes, *, first: bool = True) -> None:
+    """Quiet frame, readable ticks; `first` marks panels that carry the label of the y axis."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(GREY)
+    axes.tick_params(labelsize=TICK_SIZE, colors=INK, color=GREY, which="both")
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.yaxis.label.set_visible(first)
+    if first:
+        axes.tick_params(labelleft=True)
+
+
+def week_axis(axes: Axes, weeks: Sequence[float], *, last: bool = True) -> None:
+    """Weeks, with ticks at visits as far as they have room; `last` marks panels with nothing below them."""
+    span = max(weeks) - min(min(weeks), 0.0)
+    ticks: list[float] = []
+    for week in sorted(weeks, reverse=True):  # from the end: the last visit is the one people quote
+        room = span * (0.01 + 0.035 * len(f"{week:g}"))
+        if not ticks or ticks[-1] - week >= room:
+            ticks.append(week)
+    axes.set_xticks(ticks, [f"{week:g}" for week in ticks])
+    axes.set_xlim(min(0.0, min(weeks)), max(weeks) + span * 0.03)
+    if last:
+        axes.set_xlabel("Weeks since first dose", fontsize=LABEL_SIZE, color=INK)
+
+
+def level_axis(
+    axes: Axes, window: TargetWindow, lloq: float, low: float, high: float, *, margin: bool
+) -> None:
+    """Concentration from `low` to `high`, logarithmic, with the window and the limit of quantification.
+
+    `margin` names both at the right edge, outside the data.
+    """
+    from matplotlib.ticker import NullLocator
+
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    ticks = [lloq, *(tick for tick in LEVEL_TICKS if 1.5 * lloq <= tick <= high)]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel("Trough concentration (µg/mL)", fontsize=LABEL_SIZE, color=INK)
+    bottom, top = max(window.low, low), min(window.high, high)
+    axes.axhspan(bottom, top, color=SHADE, alpha=0.38, linewidth=0, zorder=0.5)
+    for edge in (window.low, window.high):
+        if low < edge < high:
+            axes.axhline(edge, color="#a89a00", linewidth=0.9, zorder=0.6)
+    axes.axhspan(low, lloq, facecolor="#ededed", edgecolor="#c9c9c9", hatch="////", linewidth=0, zorder=0.4)
+    axes.axhline(lloq, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.6)
+    if margin:
+        edge_label(axes, (bottom * top) ** 0.5, "target\nwindow")
+        edge_label(axes, (low * lloq) ** 0.5, f"below LLOQ\n({lloq:g} µg/mL)")
+
+
+def edge_label(axes: Axes, y: float, text: str) -> None:
+    """Small words right of the axes, at the height of what they name."""
+    axes.annotate(
+        text,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(5, 0),
+        textcoords="offset points",
+        fontsize=CAPTION_SIZE,
+        color=INK,
+        va="center",
+        ha="left",
+        linespacing=1.05,
+        annotation_clip=False,
+    )
+
+
+def percent_axis(axes: Axes, label: str, top: float) -> None:
+    """Percent from 0 to `top`."""
+    axes.set_ylim(0.0, top)
+    axes.set_ylabel(label, fontsize=LABEL_SIZE, color=INK)
+
+
+def panel_title(axes: Axes, text: str) -> None:
+    """Name of a panel."""
+    lines = (wrapped for line in text.splitlines() for wrapped in textwrap.wrap(line, 36))
+    axes.set_title("\n".join(lines), loc="left", fontsize=LABEL_SIZE, color=INK, weight="bold")
+
+
+def finish(figure: Figure, title: str, caption: str, entries: Sequence[tuple[Artist, str]] = ()) -> None:
+    """Put title and legend above the panels and the caption below, in room added for them.
+
+    Sizes are counted in lines of text, so that nothing overlaps whatever the length of the names.
+    """
+    width, height = figure.get_size_inches()
+    caption_lines = textwrap.wrap(caption, int(width * 14.5))
+    columns = _legend_columns([text for _, text in entries], width)
+    legend_rows = -(-len(entries) // columns) if entries else 0
+    above = 0.40 + 0.24 * legend_rows
+    below = 0.12 + 0.175 * len(caption_lines)
+    total = height + above + below
+    figure.set_size_inches(width, total)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0.005, below / total, 0.99, height / total))  # type: ignore[call-arg]
+    edge = 0.12 / width
+    figure.text(
+        edge, 1 - 0.1 / total, title, fontsize=TITLE_SIZE, color=INK, weight="bold", va="top", ha="left"
+    )
+    if entries:
+        figure.legend(
+            [handle for handle, _ in entries],
+            [text for _, text in entries],
+            loc="upper left",
+            bbox_to_anchor=(edge * 0.4, 1 - 0.4 / total),
+            ncols=columns,
+            frameon=False,
+            fontsize=TICK_SIZE,
+            labelcolor=INK,
+            handlelength=3.4,
+            borderaxespad=0.0,
+        )
+    figure.text(
+        edge, 0.09 / total, "\n".join(caption_lines), fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left"
+    )
+
+
+def _legend_columns(texts: Sequence[str], width: float) -> int:
+    """As many columns as have room: about 11 characters an inch, and a sample of the line before each."""
+    longest = max((len(text) for text in texts), default=1)
+    return max(1, min(len(texts), int(width / (0.9 + longest / 11.5))))

@@ -1,0 +1,242 @@
+"""The command line ``pkmodel``.
+
+Data go to standard output, words about them to standard error.  The exit code is 0, or 2 with one message for
+bad input.  Everything that takes time to import is imported inside the verb that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from scenarios.scenario import Scenario
+
+KINDS = ("models", "scenarios", "windows", "policies", "cohorts")
+_MISUSE = 2
+_DEFAULTS = {"patients": 1000, "seed": 1, "keep": "summary"}
+
+Progress = Callable[[int, int], None]
+
+
+class _Group(click.Group):
+    """Commands whose bad input is a message, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from pkmodel.errors import PkError  # here: it is not needed when all goes well
+
+            if not isinstance(error, PkError):
+                raise
+            lines = str(error).splitlines()
+            many = f"Error: {len(lines)} faults\n" if len(lines) > 1 else "Error: "
+            click.echo(many + "\n".join(lines), err=True)
+            ctx.exit(_MISUSE)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="pkmodel", prog_name="pkmodel")
+def cli() -> None:
+    """Simulate, score and compare dosing regimens of infliximab and adalimumab in virtual patients.
+
+    For research and teaching; not for treating patients.
+    """
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+def list_names(kind: str) -> None:
+    """List the MODELS, SCENARIOS, WINDOWS, POLICIES or COHORTS there are."""
+    from scenarios.catalog import listing, table
+
+    for line in table(listing(kind)):
+        click.echo(line)
+
+
+@cli.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a model, scenario, window, policy or cohort in full."""
+    from scenarios.catalog import describe
+
+    click.echo(describe(name), nl=False)
+
+
+@cli.command("cite")
+@click.argument("model")
+def cite(model: str) -> None:
+    """Print the BibTeX entry of a model's paper."""
+    from pkmodel.library import cite as bibtex
+
+    click.echo(bibtex(model).rstrip())
+
+
+@cli.command("run")
+@click.argument("scenario")
+@click.option("--patients", type=click.IntRange(1, 2**32), metavar="N", help="Virtual patients. [default: 1000]")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), metavar="S", help="Of the random numbers. [default: 1]")
+@click.option("--window", metavar="NAME", help="Target window. [default: the scenario's]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write tables, figures and data there.")
+@click.option(
+    "--keep", type=click.Choice(["summary", "trajectories"]), help="What the data hold. [default: summary]"
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Change a key of the scenario, e.g. arm.scheduled.adherence.missed=0.15. May be repeated.",
+)  # fmt: skip
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads. [default: all cores]")
+def run(
+    scenario: str,
+    patients: int | None,
+    seed: int | None,
+    window: str | None,
+    out: Path | None,
+    keep: str | None,
+    settings: tuple[str, ...],
+    threads: int | None,
+) -> None:
+    """Run a SCENARIO, by name or from a file, and score it.
+
+    A protocol.toml that an earlier run wrote is such a file: it repeats that run.
+    """
+    with _warnings_told():
+        _use_threads(threads)
+        trial = _scenario(scenario, settings, window)
+        how = _how(trial, patients, seed, keep)
+        if out is None:
+            _simulate(trial, how, None)
+            click.echo("Nothing was written; --out DIR keeps tables, figures and data.", err=True)
+            return
+        from scenarios.outputs import copied_inputs, output_directory
+
+        copied_inputs(trial)  # before the work, not after it
+        with output_directory(out) as folder:
+            _simulate(trial, how, folder)
+        click.echo(f"Written to {out}", err=True)
+
+
+def main() -> None:
+    """Entry point of the command ``pkmodel``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without µ shows '?', it does not stop the run
+    cli(prog_name="pkmodel")
+
+
+def _scenario(name: str, settings: tuple[str, ...], window: str | None) -> Scenario:
+    from scenarios.scenario import Scenario
+
+    trial = Scenario.load(name)
+    return trial.with_settings(settings, window=window) if settings or window else trial
+
+
+def _how(trial: Scenario, patients: int | None, seed: int | None, keep: str | None) -> dict[str, Any]:
+    """How to run: what the command line says, else the file, else the defaults; a CSV cohort has its own number."""
+    given = {"patients": patients, "seed": seed, "keep": keep}
+    from_file = {"patients": trial.run.patients, "seed": trial.run.seed, "keep": trial.run.keep}
+    rows = None
+    if trial.files.get("cohort"):
+        from scenarios.cohorts import Cohort
+
+        rows = Cohort.load(trial.cohort).size
+    defaults = {**_DEFAULTS, **({"patients": rows} if rows else {})}
+    for source in (from_file, given):
+        defaults.update({key: value for key, value in source.items() if value is not None})
+    return defaults
+
+
+def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> None:
+    from scenarios.compare import compare
+    from scenarios.running import run as run_scenario
+    from scenarios.score import score
+
+    _warn_of_versions(trial)
+    with _progress(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
+        result = run_scenario(trial, progress=progress, **how)
+    scores, comparison = score(result, trial.window), compare(result, window=trial.window)
+    if folder is not None:
+        from scenarios.outputs import write_outputs
+
+        write_outputs(folder, result, trial, scores, comparison, how)
+    click.echo(scores.text())
+    if len(trial.arms) > 1:
+        click.echo("\n" + comparison.text(weekly=False))
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[Progress | None]:
+    """A bar on standard error; none where nobody is watching."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Say our own warnings once each, in one line, without the place in the code."""
+    import warnings
+
+    from pkmodel.errors import PkWarning
+
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PkWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if not issubclass(category, PkWarning):
+                usual(message, category, *rest, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                click.echo(f"Warning: {message}", err=True)
+
+        warnings.showwarning = show
+        yield
+
+
+def _warn_of_versions(trial: Scenario) -> None:
+    """Say where a protocol was made with other versions: its bits may then differ."""
+    if not trial.versions:
+        return
+    import warnings
+
+    from pkmodel.errors import PkWarning
+    from scenarios.outputs import versions
+
+    now = versions()
+    other = [f"{name} {then} (now {now.get(name, 'absent')})" for name, then in trial.versions.items() if now.get(name) != then]
+    if other:
+        warnings.warn(f"made with {', '.join(other)}: the last digits may differ", PkWarning, stacklevel=2)
+
+
+def _use_threads(threads: int | None) -> None:
+    """Set the number of threads of the kernels; before they are loaded, the environment decides."""
+    if threads is None:
+        return
+    import os
+
+    loaded = sys.modules.get("numba")
+    if loaded is None:
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+        return
+    if threads > loaded.config.NUMBA_NUM_THREADS:
+        raise click.UsageError(f"--threads {threads}: there are {loaded.config.NUMBA_NUM_THREADS}")
+    loaded.set_num_threads(threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Scenarios: a question, and the arms that answer it.
+
+A scenario is a TOML file.  It is checked once, when it is read, with all its faults reported together; from then
+on it is a frozen object in internal units.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pkmodel.errors import InputError, PkWarning, unknown_name
+from pkmodel.files import read_text
+from pkmodel.regimen import Regimen
+from scenarios.scenario_checks import REFERENCES, is_path
+from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile
+from scenarios.scenario_read import read_document
+from scenarios.settings import apply_settings, as_settings_error
+from scenarios.timetable import regimen
+from scenarios.toml_text import toml_text
+
+_DATA = Path(__file__).parent / "data"
+_NOT_THE_SCENARIO = ("run", "versions")
+_SMALLEST_USUAL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cotherapy:
+    """An immunomodulator beside the biologic.
+
+    Attributes
+    ----------
+    drug
+        "thiopurine" or "methotrexate".
+    start, until
+        From and until which day it is taken; ``until`` is infinite where the file gives none.
+    share
+        Share of the arm's patients who take it, 0 to 1.
+    """
+
+    drug: str
+    start: float = 0.0
+    until: float = math.inf
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adherence:
+    """How well patients keep to the timetable.
+
+    Attributes
+    ----------
+    missed, late
+        Probabilities that a planned dose is missed, or given late.
+    late_by
+        Delay of a late dose, days.
+    """
+
+    missed: float = 0.0
+    late: float = 0.0
+    late_by: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm: timetable, who may change it, and what else the patients take.
+
+    Attributes
+    ----------
+    name
+        Unique in its scenario.
+    regimen
+        Planned doses, with premedication.
+    policy
+        A decision rule from :mod:`scenarios.policies`.
+    cotherapy
+        Immunomodulators.
+    adherence
+        None for patients who miss nothing.
+    """
+
+    name: str
+    regimen: Regimen
+    policy: Any
+    cotherapy: tuple[Cotherapy, ...] = ()
+    adherence: Adherence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssayPanel:
+    """Names of the assays that read the samples: of the drug, and two antibody families."""
+
+    drug: str
+    drug_sensitive: str
+    drug_tolerant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How a file says it is to be run; None where it does not say."""
+
+    patients: int | None = None
+    seed: int | None = None
+    keep: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A question and its arms.
+
+    Attributes
+    ----------
+    name, title, question
+        What is asked.
+    drug, model, immunogenicity, cohort, window
+        Names, or absolute paths of the user's own files.
+    duration
+        Length of follow-up, days.
+    visits
+        Days of the visits at which samples are taken, common to all arms.
+    review_every
+        Interval, in days, at which policies are asked.
+    assays
+        Assays that read the samples.
+    arms
+        At least one; the first is the one others are compared with.
+    text
+        The whole scenario as TOML, complete and in one fixed form; of the user's own files only the names.
+    run
+        Patients, seed and what to keep, if the file states them.
+    versions
+        Versions of packages recorded in the file (a protocol of an earlier run), else empty.
+    document
+        What was read, with absolute paths.
+    """
+
+    name: str
+    title: str
+    question: str
+    drug: str
+    model: str
+    immunogenicity: str
+    cohort: str
+    window: str
+    duration: float
+    visits: tuple[float, ...]
+    review_every: float
+    assays: AssayPanel
+    arms: tuple[Arm, ...]
+    text: str
+    run: RunSettings = RunSettings()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, name: str | Path) -> Scenario:
+        """Load a shipped scenario by name, or one from a TOML file.
+
+        Raises
+        ------
+        UnknownNameError
+            If no scenario has that name.
+        InputError
+            With every fault of the file, each with its line.
+        """
+        path = find(name)
+        return cls.parse(read_text(path), file=str(path), name=path.stem, folder=path.parent)
+
+    @staticmethod
+    def names() -> list[str]:
+        """Names of the shipped scenarios."""
+        return sorted(path.stem for path in _DATA.glob("*.toml"))
+
+    @classmethod
+    def parse(
+        cls, text: str, *, file: str = "<text>", name: str = "scenario", folder: str | Path = "."
+    ) -> Scenario:
+        """Read a scenario from TOML text.
+
+        Parameters
+        ----------
+        text
+            The TOML.
+        file
+            What messages call it.
+        name
+            Name of the scenario where the text has no ``name``.
+        folder
+            Where relative paths of cohort, model and antibody files start.
+
+        Raises
+        ------
+        InputError
+            With every fault of the text, each with its line.
+        """
+        document, content = read_document(text, file=file, folder=Path(folder))
+        return _build(content, document, name)
+
+    def with_settings(self, settings: Sequence[str], *, window: str | None = None) -> Scenario:
+        """Return this scenario with some keys changed.
+
+        Parameters
+        ----------
+        settings
+            ``KEY=VALUE`` each, with a dotted TOML key; arms by name or by index from 0, and entries of lists by
+            index: ``"window=taxit-published"``, ``"arm.scheduled.adherence.missed=0.15"``,
+            ``"arm.0.dosing.1.every=6 weeks"``.  A value that is not TOML is taken as text.  Paths start at the
+            working directory.
+        window
+            Another target window, by name; put in last.
+
+        Raises
+        ------
+        InputError
+            Naming the setting that is wrong.
+        """
+        changed = apply_settings(self.document, settings, window=window)
+        if not changed.origin:
+            return self
+        for key in REFERENCES:
+            if isinstance(value := changed.document.get(key), str) and is_path(value):
+                changed.document[key] = str(Path(value).resolve())
+        try:
+            document, content = read_document(toml_text(changed.document), file=self.name, folder=Path.cwd())
+        except InputError as error:
+            raise as_settings_error(error, changed, self.name) from None
+        return _build(content, document, self.name)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The user's own files this scenario reads, by the key that names them."""
+        return {key: Path(value) for key in REFERENCES if is_path(value := str(getattr(self, key)))}
+
+
+def find(name: str | Path) -> Path:
+    """Return the file of a scenario, given by name or by path.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a shipped scenario nor written like a path.
+    """
+    text = str(name)
+    if isinstance(name, Path) or is_path(text):
+        return Path(name)
+    if text not in Scenario.names():
+        raise unknown_name("scenario", text, Scenario.names())
+    return _DATA / f"{text}.toml"
+
+
+def _build(content: ScenarioFile, document: dict[str, Any], name: str) -> Scenario:
+    name = content.name or name
+    run = content.run or RunFile()
+    scenario = Scenario(
+        name=name,
+        title=content.title,
+        question=content.question,
+        drug=content.drug,
+        model=content.model,
+        immunogenicity=content.immunogenicity,
+        cohort=content.cohort,
+        window=content.window,
+        duration=content.duration,
+        visits=tuple(7.0 * week for week in content.visits_weeks),
+        review_every=content.review_every,
+        assays=AssayPanel(
+            drug=content.assays.drug,
+            drug_sensitive=content.assays.drug_sensitive,
+            drug_tolerant=content.assays.drug_tolerant,
+        ),
+        arms=tuple(map(_arm, content.arm)),
+        text=toml_text(_portable(document, name)),
+        run=RunSettings(patients=run.patients, seed=run.seed, keep=run.keep),
+        versions=content.versions or {},
+        document=document,
+    )
+    for message in _oddities(scenario):
+        warnings.warn(message, PkWarning, stacklevel=4)
+    return scenario
+
+
+def _arm(arm: ArmFile) -> Arm:
+    from scenarios import policies
+
+    parts = [part.model_dump() for part in arm.dosing]
+    parameters = {key: value for key, value in arm.policy.items() if key != "name"}
+    return Arm(
+        name=arm.name,
+        regimen=regimen(parts, premedicated=arm.premedication is not None),
+        policy=policies.make(arm.policy["name"], parameters),
+        cotherapy=tuple(map(_cotherapy, arm.cotherapy)),
+        adherence=None if arm.adherence is None else _adherence(arm.adherence),
+    )
+
+
+def _cotherapy(one: CotherapyFile) -> Cotherapy:
+    until = math.inf if one.until is None else one.until
+    return Cotherapy(drug=one.drug, start=one.start, until=until, share=one.share)
+
+
+def _adherence(one: AdherenceFile) -> Adherence:
+    return Adherence(missed=one.missed, late=one.late, late_by=one.late_by or 0.0)
+
+
+def _portable(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The scenario alone, with its name, and with file names in place of this machine's paths."""
+    kept = {key: value for key, value in document.items() if key not in (*_NOT_THE_SCENARIO, "name")}
+    for key in REFERENCES:
+        if is_path(kept[key]):
+            kept[key] = Path(kept[key]).name
+    return {"name": name, **kept}
+
+
+def _oddities(scenario: Scenario) -> Iterator[str]:
+    """What is allowed but most likely a slip."""
+    for arm in scenario.arms:
+        small = {
+            str(dose.amount)
+            for dose in arm.regimen.doses
+            if dose.route == "iv" and not dose.amount.per_weight and dose.amount.value < _SMALLEST_USUAL_INFUSION_MG
+        }
+        for amount in sorted(small):
+            yield f"arm '{arm.name}': an infusion of {amount} for the whole patient; did you mean {amount}/kg?"
