@@ -1,9 +1,9 @@
 """What a laboratory would have reported: drug assays with a limit of quantification, antibody assay families.
 
 The same antibody gives different answers in different laboratories.  A drug-sensitive assay needs free
-antibody and is blind while drug is in the sample; a drug-tolerant one sees total antibody up to a high drug
-concentration.  Titres are in mg/L of drug-binding capacity, to which the AU/mL, U/mL and ng/mL of published assays
-cannot be converted.
+antibody and is blind while drug is in the sample; a drug-tolerant one sees total antibody up to a high
+concentration of drug.  Titres are in mg/L of drug-binding capacity, to which the AU/mL, U/mL and ng/mL of
+published assays cannot be converted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Covariates: what is known about a patient, and how it moves a parameter.
 
 Each form is one function of the covariate ``x``, its reference and one coefficient, and equals 1 for the
-reference patient.  The names of covariates are a closed list, so that a misspelling in a model file is noticed.
+reference patient.  Names of covariates are a closed list, so that a misspelling in a model file is noticed.
 """
 
 from __future__ import annotations

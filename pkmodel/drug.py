@@ -217,7 +217,7 @@ class PopulationModel:
         Parameters
         ----------
         covariates
-            Arrays of shape (patient,), or single values, in internal units; see ``COVARIATES``.  Those that the
+            Arrays of shape (patient,), or single values, in internal units; see ``COVARIATES``.  Those the
             model does not use are ignored.
         n
             Number of patients.
@@ -277,7 +277,7 @@ class PopulationModel:
         return correlated(z, self.omega)
 
     def outside_domain(self, covariates: Mapping[str, Floats]) -> dict[str, int]:
-        """Return how many patients lie outside what the model was built on, for each covariate where any do."""
+        """Return, by covariate, the number of patients outside what the model was built on, where any are."""
         counts = {}
         for name, (low, high) in self.domain.items():
             if name in covariates:

@@ -237,6 +237,11 @@ class _Check(FileModel):
         return Check(**{**values, "covariates": MappingProxyType(self.covariates)})
 
 
+class _Checks(FileModel):
+    note: str = ""
+    numbers: list[_Check] = Field(default=[])
+
+
 class _ModelFile(FileModel):
     """A model file, in the order in which a person reads it."""
 
@@ -256,7 +261,7 @@ class _ModelFile(FileModel):
     residual: _Residual = _Residual()
     domain: dict[str, _Range] = Field(default={})
     reference: dict[str, _Number] = Field(default={})
-    check: list[_Check] = Field(default=[])
+    checks: _Checks = Field(default_factory=lambda: _Checks())
 
     @model_validator(mode="after")
     def _check_whole(self) -> _ModelFile:
@@ -299,6 +304,6 @@ class _ModelFile(FileModel):
             domain=MappingProxyType(domain),
             reference=MappingProxyType(reference),
             citation=self.citation.build(),
-            checks=tuple(check.build() for check in self.check),
+            checks=tuple(check.build() for check in self.checks.numbers),
             text=text,
         )

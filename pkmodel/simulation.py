@@ -48,24 +48,10 @@ def parameters(
     """
     roles = frozenset({"antibody", "immunomodulator"}) if immunogenicity is None else frozenset[str]()
     normals = draws.normal(Stream.ETA, patients.ids, len(model.eta_parameters))
-    theta = model.individual_parameters(
-        patients.covariates_at(time), normals @ _cholesky(model).T, roles=roles
-    )
+    theta = model.individual_parameters(patients.covariates_at(time), model.etas(normals), roles=roles)
     if immunogenicity is not None and immunogenicity.clearance_scale != 1.0:
         theta[:, at.CL] *= immunogenicity.clearance_scale
     return theta
-
-
-def _cholesky(model: PopulationModel) -> NDArray[np.float64]:
-    if not len(model.eta_parameters):
-        return np.empty((0, 0))
-    # a variance of zero (a parameter without variability) is allowed, which np.linalg.cholesky is not
-    values, vectors = np.linalg.eigh(model.omega)
-    if values[0] > 1e-12:
-        return np.linalg.cholesky(model.omega)
-    if values[0] < -1e-9:
-        raise InputError.one("omega is not positive semi-definite", "check the covariances", key="omega")
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def start(

@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 SCALES = ("variance", "SD", "percent CV, SD = CV", "percent CV, variance = ln(1 + CV^2)")
 """How papers print the size of an exponential eta.
 
-Two conventions for "CV" coexist.  They differ by under 8 % of the variance below 40 % CV and by 31 % at 100 %, so a
-file has to say which one it means.
+Two conventions for "CV" coexist.  They differ by under 8 % of the variance below 40 % CV and by 31 % at
+100 %, so a file has to say which one it means.
 """
 
 

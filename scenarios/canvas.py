@@ -6,23 +6,30 @@ style and in marker, so the pictures survive a grey printer.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
 
+    Entry = tuple[ErrorbarContainer, str]
+    """Entry of a legend."""
+
 DPI = 150
 INK = "#333333"
 GREY = "#8a8a8a"
-FAINT = "#a8a8a8"
+FAINT = "#7a7a7a"
 SHADE = "#f0e442"  # Okabe and Ito's yellow: no arm uses it
+STRIP = 0.5
+"""The level axis ends at this share of the limit of quantification."""
 LEVEL_TICKS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE, CAPTION_SIZE = 13.0, 11.0, 10.0, 9.0
 
@@ -52,11 +59,16 @@ def style_of(number: int) -> Style:
     return STYLES[number % len(STYLES)]
 
 
+def columns_for(count: int) -> int:
+    """Panels in a row: at most three, and four as two by two."""
+    return count if count <= 3 else (2 if count == 4 else 3)
+
+
 def panels(count: int) -> tuple[Figure, list[Axes]]:
-    """Figure with `count` panels on common axes, at most three in a row."""
+    """Figure with `count` panels on common axes."""
     from matplotlib.figure import Figure
 
-    columns = count if count <= 3 else (2 if count == 4 else 3)
+    columns = columns_for(count)
     rows = -(-count // columns)
     width = {1: 7.5, 2: 10.0}.get(columns, 12.0)
     figure = Figure(figsize=(width, (4.2 if rows == 1 else 3.4) * rows), layout="constrained")
@@ -96,9 +108,10 @@ def dress(axes: Axes, *, first: bool = True) -> None:
 def week_axis(axes: Axes, weeks: Sequence[float], *, last: bool = True) -> None:
     """Weeks, with ticks at visits as far as they have room; `last` marks panels with nothing below them."""
     span = max(weeks) - min(min(weeks), 0.0)
+    inches = axes.get_position().width * figure_of(axes).get_figwidth()
     ticks: list[float] = []
     for week in sorted(weeks, reverse=True):  # from the end: the last visit is the one people quote
-        room = span * (0.01 + 0.035 * len(f"{week:g}"))
+        room = span / inches * (0.05 + 0.1 * len(f"{week:g}"))
         if not ticks or ticks[-1] - week >= room:
             ticks.append(week)
     axes.set_xticks(ticks, [f"{week:g}" for week in ticks])
@@ -107,15 +120,14 @@ def week_axis(axes: Axes, weeks: Sequence[float], *, last: bool = True) -> None:
         axes.set_xlabel("Weeks since first dose", fontsize=LABEL_SIZE, color=INK)
 
 
-def level_axis(
-    axes: Axes, window: TargetWindow, lloq: float, low: float, high: float, *, margin: bool
-) -> None:
-    """Concentration from `low` to `high`, logarithmic, with the window and the limit of quantification.
+def level_axis(axes: Axes, window: TargetWindow, lloq: float, high: float, *, margin: bool) -> None:
+    """Concentration up to `high`, logarithmic, with the window and the limit of quantification.
 
     `margin` names both at the right edge, outside the data.
     """
     from matplotlib.ticker import NullLocator
 
+    low = lloq * STRIP
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     ticks = [lloq, *(tick for tick in LEVEL_TICKS if 1.5 * lloq <= tick <= high)]
@@ -123,14 +135,16 @@ def level_axis(
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("Trough concentration (µg/mL)", fontsize=LABEL_SIZE, color=INK)
     bottom, top = max(window.low, low), min(window.high, high)
-    axes.axhspan(bottom, top, color=SHADE, alpha=0.38, linewidth=0, zorder=0.5)
+    open_end = math.isinf(window.high)  # half the panel would be shaded: paler then
+    axes.axhspan(bottom, top, color=SHADE, alpha=0.18 if open_end else 0.38, linewidth=0, zorder=0.5)
     for edge in (window.low, window.high):
         if low < edge < high:
             axes.axhline(edge, color="#a89a00", linewidth=0.9, zorder=0.6)
     axes.axhspan(low, lloq, facecolor="#ededed", edgecolor="#c9c9c9", hatch="////", linewidth=0, zorder=0.4)
     axes.axhline(lloq, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0.6)
     if margin:
-        edge_label(axes, (bottom * top) ** 0.5, "target\nwindow")
+        target = f"target: at\nleast {window.low:g}" if open_end else "target\nwindow"
+        edge_label(axes, (bottom * top) ** 0.5, target)
         edge_label(axes, (low * lloq) ** 0.5, f"below LLOQ\n({lloq:g} µg/mL)")
 
 
@@ -152,8 +166,10 @@ def edge_label(axes: Axes, y: float, text: str) -> None:
 
 
 def percent_axis(axes: Axes, label: str, top: float) -> None:
-    """Percent from 0 to `top`."""
-    axes.set_ylim(0.0, top)
+    """Percent from 0 to `top`, with room for a marker that stands at 100."""
+    step = 20 if top > 50 else 10 if top > 20 else 5
+    axes.set_yticks(range(0, int(top) + 1, step))
+    axes.set_ylim(0.0, top * 1.02)
     axes.set_ylabel(label, fontsize=LABEL_SIZE, color=INK)
 
 
@@ -163,13 +179,13 @@ def panel_title(axes: Axes, text: str) -> None:
     axes.set_title("\n".join(lines), loc="left", fontsize=LABEL_SIZE, color=INK, weight="bold")
 
 
-def finish(figure: Figure, title: str, caption: str, entries: Sequence[tuple[Artist, str]] = ()) -> None:
+def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = ()) -> None:
     """Put title and legend above the panels and the caption below, in room added for them.
 
     Sizes are counted in lines of text, so that nothing overlaps whatever the length of the names.
     """
     width, height = figure.get_size_inches()
-    caption_lines = textwrap.wrap(caption, int(width * 14.5))
+    caption_lines = textwrap.wrap(caption, int(width * 14.5), break_on_hyphens=False)
     columns = _legend_columns([text for _, text in entries], width)
     legend_rows = -(-len(entries) // columns) if entries else 0
     above = 0.40 + 0.24 * legend_rows
@@ -185,7 +201,7 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[tuple[Art
     )
     if entries:
         figure.legend(
-            [handle for handle, _ in entries],
+            cast("list[Artist]", [handle for handle, _ in entries]),  # a legend takes containers too
             [text for _, text in entries],
             loc="upper left",
             bbox_to_anchor=(edge * 0.4, 1 - 0.4 / total),

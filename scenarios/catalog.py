@@ -83,7 +83,8 @@ def _windows() -> Entries:
 
     loaded = {name: windows.load(name) for name in windows.windows()}
     return {
-        name: f"{one.drug}, {one.phase}: {window_text(one).removeprefix(f'{name}, ')}" for name, one in loaded.items()
+        name: f"{one.drug}, {one.phase}: {window_text(one).removeprefix(f'{name}, ')}"
+        for name, one in loaded.items()
     }
 
 
@@ -102,7 +103,14 @@ def _policy_text(name: str) -> str:
     from scenarios import policies
 
     kind = policies.policy_class(name)
-    lines = [f"{name}: {getdoc(kind) or ''}", "", "In a scenario file:", "", "[arm.policy]", f'name = "{name}"']
+    lines = [
+        f"{name}: {getdoc(kind) or ''}",
+        "",
+        "In a scenario file:",
+        "",
+        "[arm.policy]",
+        f'name = "{name}"',
+    ]
     for field in fields(kind):
         if field.init:
             needed = field.default is MISSING and field.default_factory is MISSING

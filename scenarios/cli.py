@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pkmodel import __version__
+
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
 
@@ -21,7 +23,11 @@ KINDS = ("models", "scenarios", "windows", "policies", "cohorts")
 _MISUSE = 2
 _DEFAULTS = {"patients": 1000, "seed": 1, "keep": "summary"}
 
-Progress = Callable[[int, int], None]
+_COUNT, _SEED = click.IntRange(1, 2**32), click.IntRange(0, 2**64 - 1)
+_PATH, _KEEP = click.Path(path_type=Path), click.Choice(["summary", "trajectories"])
+_SET_HELP = "Change a key of the scenario, e.g. arm.scheduled.adherence.missed=0.15. May be repeated."
+
+Progress = Callable[[float], None]
 
 
 class _Group(click.Group):
@@ -42,7 +48,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="pkmodel", prog_name="pkmodel")
+@click.version_option(__version__, prog_name="pkmodel")
 def cli() -> None:
     """Simulate, score and compare dosing regimens of infliximab and adalimumab in virtual patients.
 
@@ -80,17 +86,12 @@ def cite(model: str) -> None:
 
 @cli.command("run")
 @click.argument("scenario")
-@click.option("--patients", type=click.IntRange(1, 2**32), metavar="N", help="Virtual patients. [default: 1000]")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), metavar="S", help="Of the random numbers. [default: 1]")
+@click.option("--patients", type=_COUNT, metavar="N", help="Virtual patients. [default: 1000]")
+@click.option("--seed", type=_SEED, metavar="S", help="Of the random numbers. [default: 1]")
 @click.option("--window", metavar="NAME", help="Target window. [default: the scenario's]")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write tables, figures and data there.")
-@click.option(
-    "--keep", type=click.Choice(["summary", "trajectories"]), help="What the data hold. [default: summary]"
-)
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="Change a key of the scenario, e.g. arm.scheduled.adherence.missed=0.15. May be repeated.",
-)  # fmt: skip
+@click.option("--out", type=_PATH, metavar="DIR", help="Write tables, figures and data there.")
+@click.option("--keep", type=_KEEP, help="What the data hold. [default: summary]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=_SET_HELP)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads. [default: all cores]")
 def run(
     scenario: str,
@@ -111,15 +112,13 @@ def run(
         trial = _scenario(scenario, settings, window)
         how = _how(trial, patients, seed, keep)
         if out is None:
-            _simulate(trial, how, None)
-            click.echo("Nothing was written; --out DIR keeps tables, figures and data.", err=True)
-            return
-        from scenarios.outputs import copied_inputs, output_directory
-
-        copied_inputs(trial)  # before the work, not after it
-        with output_directory(out) as folder:
-            _simulate(trial, how, folder)
-        click.echo(f"Written to {out}", err=True)
+            tables = _simulate(trial, how, None)
+            told = "Nothing was written; --out DIR keeps tables, figures and data."
+        else:
+            tables = _simulate_into(out, trial, how)
+            told = f"Written to {out}"
+    click.echo("\n\n".join(tables))
+    click.echo(told, err=True)
 
 
 def main() -> None:
@@ -138,7 +137,7 @@ def _scenario(name: str, settings: tuple[str, ...], window: str | None) -> Scena
 
 
 def _how(trial: Scenario, patients: int | None, seed: int | None, keep: str | None) -> dict[str, Any]:
-    """How to run: what the command line says, else the file, else the defaults; a CSV cohort has its own number."""
+    """How to run: what the command line says, else the file, else the defaults (of a CSV, all its rows)."""
     given = {"patients": patients, "seed": seed, "keep": keep}
     from_file = {"patients": trial.run.patients, "seed": trial.run.seed, "keep": trial.run.keep}
     rows = None
@@ -152,7 +151,16 @@ def _how(trial: Scenario, patients: int | None, seed: int | None, keep: str | No
     return defaults
 
 
-def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> None:
+def _simulate_into(out: Path, trial: Scenario, how: dict[str, Any]) -> list[str]:
+    from scenarios.outputs import copied_inputs, output_directory
+
+    copied_inputs(trial)  # before the work, not after it
+    with output_directory(out) as folder:
+        return _simulate(trial, how, folder)
+
+
+def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> list[str]:
+    """Run, score, write if there is a folder for it, and return the tables that people read."""
     from scenarios.compare import compare
     from scenarios.running import run as run_scenario
     from scenarios.score import score
@@ -165,9 +173,7 @@ def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> None
         from scenarios.outputs import write_outputs
 
         write_outputs(folder, result, trial, scores, comparison, how)
-    click.echo(scores.text())
-    if len(trial.arms) > 1:
-        click.echo("\n" + comparison.text(weekly=False))
+    return [scores.text(), comparison.text(weekly=False)][: len(trial.arms)]
 
 
 @contextmanager
@@ -181,8 +187,8 @@ def _progress(text: str) -> Iterator[Progress | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @contextmanager
@@ -218,7 +224,11 @@ def _warn_of_versions(trial: Scenario) -> None:
     from scenarios.outputs import versions
 
     now = versions()
-    other = [f"{name} {then} (now {now.get(name, 'absent')})" for name, then in trial.versions.items() if now.get(name) != then]
+    other = [
+        f"{name} {then} (now {now.get(name, 'absent')})"
+        for name, then in trial.versions.items()
+        if now.get(name) != then
+    ]
     if other:
         warnings.warn(f"made with {', '.join(other)}: the last digits may differ", PkWarning, stacklevel=2)
 

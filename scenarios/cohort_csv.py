@@ -1,7 +1,8 @@
 """Cohorts from CSV files: one patient per row, one covariate per column, every bad cell reported.
 
-The first row names the covariates, with their units in square brackets: ``weight [kg],albumin [g/dL],crp [mg/L],
-female``.  A known covariate without a unit is read in the project's own unit (kg, g/L, mg/L, 0/1).
+The first row names the covariates, with their units in square brackets:
+``weight [kg],albumin [g/dL],crp [mg/L],female``.  A known covariate without a unit is read in the project's
+own unit (kg, g/L, mg/L, 0/1).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ID_COLUMN = "id"
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of a covariate: kind of unit, unit of bare numbers, and bounds no living patient leaves."""
+    """What is known of a covariate: kind of unit, unit of bare numbers, bounds no living patient leaves."""
 
     kind: str
     unit: str
@@ -34,7 +35,7 @@ class _Known:
     high: float
 
 
-# The bounds are not domains of validity (models have those, and warn): they catch g/dL given for g/L, lb for kg.
+# The bounds are not domains of validity (models have those, and warn): they catch g/dL given for g/L.
 _CONTINUOUS = {
     "weight": _Known(units.WEIGHT, "kg", 1.0, 500.0),
     "lean_body_weight": _Known(units.WEIGHT, "kg", 1.0, 300.0),
@@ -68,7 +69,7 @@ class _Column:
 def read_cohort_csv(path: str | Path) -> dict[str, NDArray[np.float64]]:
     """Return the columns of a cohort CSV in internal units, each of shape (patient,).
 
-    An ``id`` column is checked for repetitions and left out: patients are numbered from 0 in the order of rows.
+    An ``id`` column is checked for repetitions and left out: patients are numbered from 0, in order of rows.
 
     Raises
     ------
@@ -116,7 +117,9 @@ def _rows(text: str, file: str) -> list[tuple[int, list[str]]]:
                 rows.append((line, [cell.strip() for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError.one(f"not CSV: {error}", "check the quotes", file=file, line=reader.line_num) from None
+        raise InputError.one(
+            f"not CSV: {error}", "check the quotes", file=file, line=reader.line_num
+        ) from None
     if not rows:
         raise InputError.one("the file is empty", "write a header and one row per patient", file=file, line=1)
     header = rows[0][1]
@@ -166,7 +169,9 @@ def _column(cell: str) -> _Column | None:
         raise InputError.one("not a property of a patient before treatment", _NOT_A_COHORT[name])
     if name in _BINARY:
         if unit not in (None, "", "-", "1", "0/1"):
-            raise InputError.one(f"'{name}' has no unit, got [{unit}]", f"write '{name}' and 0 or 1 in its cells")
+            raise InputError.one(
+                f"'{name}' has no unit, got [{unit}]", f"write '{name}' and 0 or 1 in its cells"
+            )
         return _Column(name, 1.0, 0.0, 1.0, True, "")
     if name in _CONTINUOUS:
         known = _CONTINUOUS[name]
@@ -209,7 +214,9 @@ def _value(cell: str, column: _Column) -> float | Fault:
     return value
 
 
-def _repeated_ids(rows: list[tuple[int, list[str]]], columns: list[_Column | None], file: str) -> Iterator[Fault]:
+def _repeated_ids(
+    rows: list[tuple[int, list[str]]], columns: list[_Column | None], file: str
+) -> Iterator[Fault]:
     for place, column in enumerate(columns):
         if column is not None:
             continue
@@ -219,5 +226,7 @@ def _repeated_ids(rows: list[tuple[int, list[str]]], columns: list[_Column | Non
                 continue
             if cells[place] in first_line:
                 problem = f"id '{cells[place]}' is also on line {first_line[cells[place]]}"
-                yield Fault(problem=problem, remedy="one row per patient", key=ID_COLUMN, file=file, line=line)
+                yield Fault(
+                    problem=problem, remedy="one row per patient", key=ID_COLUMN, file=file, line=line
+                )
             first_line.setdefault(cells[place], line)

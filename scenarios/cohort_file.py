@@ -17,7 +17,7 @@ class CovariateFile(FileModel):
     """One covariate: a distribution before truncation to [low, high], with its unit and status.
 
     ``binary`` needs ``probability``; ``normal`` needs ``mean`` and ``sd``; ``lognormal`` needs ``median`` (or
-    ``median_male`` and ``median_female``) and ``cv`` (a fraction) or ``log_sd``.  The continuous ones need bounds.
+    ``median_male`` and ``median_female``) and ``cv`` (a fraction) or ``log_sd``.  The last two need bounds.
     """
 
     unit: str
@@ -50,7 +50,18 @@ class CovariateFile(FileModel):
         return self
 
 
-_PARAMETERS = ("probability", "mean", "sd", "median", "median_male", "median_female", "cv", "log_sd", "low", "high")
+_PARAMETERS = (
+    "probability",
+    "mean",
+    "sd",
+    "median",
+    "median_male",
+    "median_female",
+    "cv",
+    "log_sd",
+    "low",
+    "high",
+)
 _BOUNDS = {"low", "high"}
 _SHAPES: dict[str, list[set[str]]] = {
     "binary": [{"probability"}],
@@ -81,7 +92,7 @@ class CohortFile(FileModel):
     status: str
     source: str
     covariate: Annotated[dict[str, CovariateFile], Field(min_length=1)]
-    correlation: list[CorrelationFile] = []
+    correlation: list[CorrelationFile] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,7 +1,7 @@
 """Cohorts: where virtual patients come from.
 
-A cohort is either a virtual population (a TOML file of truncated distributions joined by a Gaussian copula) or
-the rows of a CSV file.  Patient ``i`` of a cohort under a seed is the same patient whatever the number of
+A cohort is either a virtual population (a TOML file of truncated distributions joined by a Gaussian copula)
+or the rows of a CSV file.  Patient ``i`` of a cohort under a seed is the same patient whatever the number of
 patients asked for and however the work is cut into chunks.
 """
 
@@ -23,6 +23,7 @@ from pkmodel.files import read_toml
 from pkmodel.patients import Patients
 from scenarios.cohort_csv import read_cohort_csv
 from scenarios.cohort_file import CohortFile, CovariateFile
+from scenarios.references import is_path
 
 _DATA = Path(__file__).parent / "data" / "cohorts"
 
@@ -78,7 +79,7 @@ class Cohort:
             With every fault of the file.
         """
         text = str(name)
-        if is_cohort_file(text):
+        if is_path(text):
             return _from_csv(Path(text)) if text.lower().endswith(".csv") else _from_toml(Path(text), text)
         if text not in cls.names():
             raise unknown_name("cohort", text, cls.names())
@@ -103,8 +104,8 @@ class Cohort:
 
         Notes
         -----
-        Patient ``k`` of a CSV cohort has the covariates of row ``k`` (from 0).  Past the last row the rows are used
-        again, with a :class:`~pkmodel.errors.PkWarning`: such patients share covariates, not random effects.
+        Patient ``k`` of a CSV cohort has the covariates of row ``k`` (from 0).  Past the last row the rows
+        are used again, with a :class:`~pkmodel.errors.PkWarning`: such patients share covariates only.
 
         Raises
         ------
@@ -113,19 +114,11 @@ class Cohort:
         """
         _check_count("patients", n, least=1)
         _check_count("first", first, least=0)
-        if self.size is not None and first < self.size < first + n:
-            warnings.warn(
-                f"{first + n} patients from the {self.size} rows of {self.name}: rows are used again",
-                PkWarning,
-                stacklevel=2,
-            )
+        if self.size is not None and first + n > self.size:
+            message = f"more patients than the {self.size} rows of {self.name}: rows are used again"
+            warnings.warn(message, PkWarning, stacklevel=2)
         ids = np.arange(first, first + n, dtype=np.int64)
         return Patients(ids=ids, covariates=self.population.covariates(ids, seed))
-
-
-def is_cohort_file(name: str) -> bool:
-    """Tell a path (``.csv``, ``.toml``, or with a directory) from the name of a shipped cohort."""
-    return name.lower().endswith((".csv", ".toml")) or "/" in name or "\\" in name
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +139,7 @@ class VirtualPopulation:
     Parameters
     ----------
     marginals
-        Distribution of each covariate; binary ones are independent of all others except through medians by sex.
+        Distribution of each covariate; binary ones are independent, except that medians may depend on sex.
     continuous
         Names of the continuous covariates in the order of ``cholesky``.
     cholesky
@@ -170,8 +163,10 @@ class VirtualPopulation:
         return {name: columns[name] for name in self.marginals}
 
     def _normals(self, draws: Draws, ids: NDArray[np.int64]) -> Columns:
-        """Correlated standard normals, by sums over columns: a matrix product may round differently by chunk."""
-        raw = [draws.normal(Stream.COVARIATES, ids, 1, first=self._index(name))[:, 0] for name in self.continuous]
+        """Correlated standard normals, by sums over columns: a matrix product may round by size of chunk."""
+        raw = [
+            draws.normal(Stream.COVARIATES, ids, 1, first=self._index(name))[:, 0] for name in self.continuous
+        ]
         mixed: Columns = {}
         for row, name in enumerate(self.continuous):
             total = np.zeros(len(ids))
@@ -189,7 +184,7 @@ class VirtualPopulation:
 def _truncated(
     marginal: CovariateFile, normal: NDArray[np.float64], female: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Map standard normals to a normal or lognormal truncated to its bounds, by the inverse distribution function.
+    """Map standard normals to a truncated normal or lognormal, by the inverse distribution function.
 
     The map is increasing, so it keeps the rank correlations of the normals.
     """
@@ -240,12 +235,17 @@ def _from_toml(path: Path, name: str) -> Cohort:
         status=file.status,
         covariate_names=tuple(file.covariate),
         size=None,
-        population=VirtualPopulation(file.covariate, continuous, cholesky),
+        population=VirtualPopulation(file.covariate, continuous, np.asarray(cholesky, np.float64)),
     )
 
 
 def _from_csv(path: Path) -> Cohort:
     columns = read_cohort_csv(path)
+    if "hla_dqa1_05" not in columns:
+        message = (
+            f"{path.name} has no column hla_dqa1_05: nobody counts as a carrier, which lowers immunogenicity"
+        )
+        warnings.warn(message, PkWarning, stacklevel=3)
     return Cohort(
         name=str(path),
         title=f"rows of {path.name}",

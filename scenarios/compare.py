@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pkmodel.errors import unknown_name
 from scenarios.intervals import Interval, Mean, Median, Share
 from scenarios.metrics import METRICS, Metric, Reading, arm_names, choose_metrics, choose_window, readout
-from scenarios.tables import CompareTable, Heading
+from scenarios.page import Heading
+from scenarios.tables import CompareTable
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,7 +1,7 @@
 """Pictures of a result: troughs, share in the window, antibodies.
 
 Each function takes a result and returns a `matplotlib.figure.Figure`; given an `Axes` it draws there instead
-and returns the figure of those axes. Nothing touches pyplot, so many can be drawn at once and no window opens.
+and returns the figure of those axes. Nothing touches pyplot, so any number can be drawn at once.
 Everything is drawn from what was measured, with the numbers of the score table.
 """
 
@@ -16,7 +16,9 @@ import numpy as np
 from scenarios.canvas import (
     DPI,
     FAINT,
+    STRIP,
     Style,
+    columns_for,
     dress,
     figure_of,
     finish,
@@ -33,19 +35,17 @@ from scenarios.page import window_text
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
+    from scenarios.canvas import Entry
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 BARS = "Bars: 95 % Monte-Carlo interval (Wilson)."
 
 
-def troughs(
-    result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None
-) -> Figure:
+def troughs(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None) -> Figure:
     """Measured troughs by visit: median, middle 50 % and 90 % of patients, the window shaded.
 
     One panel per arm, the other arms' medians in grey for comparison; with `ax`, all medians and their 50 %
@@ -55,33 +55,33 @@ def troughs(
     target = choose_window(result, window)
     arms = _readouts(result, target)
     curves = [(_medians(arm), _quantiles(arm)) for arm in arms]
-    lloq = arms[0].lloq
-    low, high = lloq / 2, _highest(target, curves)
-    figure, axes = panels(len(arms)) if ax is None else (figure_of(ax), [ax] * len(arms))
-    columns = axes[0].get_gridspec().ncols if ax is None and axes[0].get_gridspec() else 1  # type: ignore[union-attr]
-    for number, (panel, arm, (medians, quantiles)) in enumerate(zip(axes, arms, curves, strict=True)):
-        style = style_of(number)
-        if ax is None:
-            for other, (rest, _) in zip(arms, curves, strict=True):
-                if other is not arm:
-                    panel.plot(other.weeks, _on_strip(rest, low, lloq), color=FAINT, linewidth=1.0, zorder=2)
-            panel_title(panel, arm.name)
-        _bands(panel, arm, quantiles, style, low, wide=ax is None)
-        _line(panel, arm, medians, style, low, label=arm.name)
-        last_in_row = (number + 1) % columns == 0 or number == len(arms) - 1
-        if ax is None or number == 0:
-            dress(panel, first=number % columns == 0)
-            week_axis(panel, arm.weeks, last=number >= len(arms) - columns)
-            level_axis(panel, target, lloq, low, high, margin=last_in_row)
+    high = _highest(target, curves)
     if ax is not None:
+        for number, (arm, curve) in enumerate(zip(arms, curves, strict=True)):
+            _draw_troughs(ax, arm, curve, style_of(number), wide=False)
+        dress(ax)
+        week_axis(ax, arms[0].weeks)
+        level_axis(ax, target, arms[0].lloq, high, margin=True)
         ax.legend(frameon=False, handlelength=3.4)
-        return figure
+        return figure_of(ax)
+    figure, axes = panels(len(arms))
+    columns = columns_for(len(arms))
+    for number, (panel, arm, curve) in enumerate(zip(axes, arms, curves, strict=True)):
+        for other, (medians, _) in zip(arms, curves, strict=True):
+            if other is not arm:
+                panel.plot(other.weeks, _on_strip(medians, arm.lloq), color=FAINT, linewidth=1.0, zorder=2)
+        _draw_troughs(panel, arm, curve, style_of(number), wide=True)
+        dress(panel, first=number % columns == 0)
+        week_axis(panel, arm.weeks, last=number >= len(arms) - columns)
+        ends_row = (number + 1) % columns == 0 or number == len(arms) - 1
+        level_axis(panel, target, arm.lloq, high, margin=ends_row)
+        panel_title(panel, arm.name)
     others = "Thin grey lines: medians of the other arms. " if len(arms) > 1 else ""
     finish(
         figure,
         f"Measured {result.attrs['drug']} troughs",
-        f"{_who(result)} Line: median; dark band: middle 50 % of patients, light band: middle 90 %; open marker: "
-        f"median below the limit of quantification (LLOQ). {others}"
+        f"{_who(result)} Line: median; dark band: middle 50 % of patients, light band: middle 90 %; open "
+        f"marker: median below the limit of quantification (LLOQ). {others}"
         f"Yellow: target window {window_text(target)}.",
     )
     return figure
@@ -105,7 +105,8 @@ def share_in_window(
     finish(
         figure,
         f"Trough in window: {window_text(target)}",
-        f"{_who(result)} Measured troughs; below the limit of quantification counts as below the window. {BARS}",
+        f"{_who(result)} Measured troughs; below the limit of quantification counts as below the window. "
+        f"{BARS}",
         entries,
     )
     return figure
@@ -123,10 +124,9 @@ def antibody_incidence(
     label = "Patients ever antibody-positive (%)"
     if ax is not None:
         for number, arm in enumerate(arms):
-            _shares(ax, arm, "ada_drug_tolerant", number, len(arms), label=f"{arm.name}, drug-tolerant")
-            _shares(
-                ax, arm, "ada_drug_sensitive", number, len(arms), label=f"{arm.name}, drug-sensitive", hollow=True
-            )
+            place = (number, len(arms))
+            _shares(ax, arm, "ada_drug_tolerant", *place, label=f"{arm.name}, drug-tolerant")
+            _shares(ax, arm, "ada_drug_sensitive", *place, label=f"{arm.name}, drug-sensitive", hollow=True)
         dress(ax)
         week_axis(ax, arms[0].weeks)
         percent_axis(ax, label, 100.0)
@@ -138,7 +138,7 @@ def antibody_incidence(
         ("ada_drug_sensitive", f"Positive, drug-sensitive assay\n{result.attrs['assay_drug_sensitive']}", ""),
         ("ada_inconclusive", "Drug-sensitive assay: samples\ninconclusive (drug present)", "Samples (%)"),
     )
-    entries: list[tuple[Artist, str]] = []
+    entries: list[Entry] = []
     for panel, (metric, title, axis) in zip(axes, shown, strict=True):
         entries = [_shares(panel, arm, metric, number, len(arms)) for number, arm in enumerate(arms)]
         dress(panel, first=axis != "")
@@ -148,8 +148,8 @@ def antibody_incidence(
     finish(
         figure,
         f"Antibodies to {result.attrs['drug']}, as two kinds of assay would report them",
-        f"{_who(result)} The same samples in both assays. Positive: ever, up to that visit; inconclusive counts as "
-        f"not positive. {BARS}",
+        f"{_who(result)} The same samples in both assays. Positive: ever, up to that visit; inconclusive "
+        f"counts as not positive. {BARS}",
         entries,
     )
     return figure
@@ -175,11 +175,11 @@ def _readouts(result: xr.Dataset, window: TargetWindow) -> list[ArmReadout]:
 
 def _who(result: xr.Dataset) -> str:
     """Start of a caption: how many patients, of which model and seed."""
-    arms = "in each arm" if len(arm_names(result)) > 1 else "in one arm"
-    same = " (the same ones)" if len(arm_names(result)) > 1 else ""
+    where = "in each arm (the same ones)" if len(arm_names(result)) > 1 else "in one arm"
     scenario = f"Scenario {result.attrs['scenario']}, " if "scenario" in result.attrs else ""
     model = f" {result.attrs['model']}," if "model" in result.attrs else ""
-    return f"{scenario}n = {result.sizes['patient']:,} virtual patients {arms}{same};{model} seed {result.attrs.get('seed', '?')}."
+    seed = result.attrs.get("seed", "not stated")
+    return f"{scenario}n = {result.sizes['patient']:,} virtual patients {where};{model} seed {seed}."
 
 
 def _medians(arm: ArmReadout) -> FloatArray:
@@ -208,34 +208,36 @@ def _highest(window: TargetWindow, curves: list[tuple[FloatArray, FloatArray]]) 
     return 1.4 * max(*levels, edge, 1.0)
 
 
-def _on_strip(levels: FloatArray, low: float, lloq: float) -> FloatArray:
+def _on_strip(levels: FloatArray, lloq: float) -> FloatArray:
     """Levels below the limit in the middle of the strip under it."""
-    return np.where(np.isneginf(levels), math.sqrt(low * lloq), levels)
+    return np.where(np.isneginf(levels), lloq * math.sqrt(STRIP), levels)
 
 
-def _bands(axes: Axes, arm: ArmReadout, quantiles: FloatArray, style: Style, low: float, *, wide: bool) -> None:
-    edges = np.where(np.isneginf(quantiles), low, quantiles)
+def _draw_troughs(
+    axes: Axes, arm: ArmReadout, curve: tuple[FloatArray, FloatArray], style: Style, *, wide: bool
+) -> None:
+    """Median line and bands of one arm; `wide` adds the 90 % band."""
+    medians, quantiles = curve
+    edges = np.where(np.isneginf(quantiles), arm.lloq * STRIP, quantiles)
     if wide:
         axes.fill_between(arm.weeks, edges[0], edges[3], color=style.colour, alpha=0.18, linewidth=0)
-    axes.fill_between(arm.weeks, edges[1], edges[2], color=style.colour, alpha=0.34 if wide else 0.2, linewidth=0)
-
-
-def _line(axes: Axes, arm: ArmReadout, medians: FloatArray, style: Style, low: float, *, label: str) -> None:
-    drawn = _on_strip(medians, low, arm.lloq)
+    inner = 0.34 if wide else 0.2
+    axes.fill_between(arm.weeks, edges[1], edges[2], color=style.colour, alpha=inner, linewidth=0)
+    drawn = _on_strip(medians, arm.lloq)
     axes.plot(
         arm.weeks, drawn, color=style.colour, linestyle=style.line, linewidth=2.0, zorder=3,
-        marker=style.marker, markersize=5.5, label=label,
+        marker=style.marker, markersize=5.5, label=arm.name,
     )  # fmt: skip
     lost = np.isneginf(medians)
     axes.plot(
-        np.array(arm.weeks)[lost], drawn[lost], linestyle="none", marker=style.marker, markersize=5.5, zorder=4,
-        markerfacecolor="white", markeredgecolor=style.colour, markeredgewidth=1.4,
+        np.array(arm.weeks)[lost], drawn[lost], linestyle="none", marker=style.marker, markersize=5.5,
+        markerfacecolor="white", markeredgecolor=style.colour, markeredgewidth=1.4, zorder=4,
     )  # fmt: skip
 
 
 def _shares(
     axes: Axes, arm: ArmReadout, metric: str, number: int, arms: int, *, label: str = "", hollow: bool = False
-) -> tuple[Artist, str]:
+) -> Entry:
     """Draw one metric of one arm, set a little aside from the other arms; return its entry in a legend."""
     style = style_of(number)
     found = [(float(r.visit), r.sample.interval()) for r in METRICS[metric](arm) if r.visit]

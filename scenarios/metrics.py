@@ -14,6 +14,7 @@ Everything here is read from what was measured, never from the truth beside it.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.errors import InputError, unknown_name
+from pkmodel.errors import InputError, PkWarning, unknown_name
 from scenarios.intervals import BoolArray, FloatArray, Mean, Median, Share
 
 if TYPE_CHECKING:
@@ -112,16 +113,23 @@ def choose_window(result: xr.Dataset, window: str | TargetWindow | None = None) 
     """
     from pkmodel import windows
 
-    chosen = window if window is not None else str(result.attrs.get("window", ""))
-    if chosen == "":
+    named = window if window is not None else str(result.attrs.get("window", ""))
+    if named == "":
         raise InputError.one("the result names no target window", "pass window=, e.g. window='taxit'")
     drug = str(result.attrs["drug"])
-    if isinstance(chosen, str):
-        return windows.load(chosen, drug=drug)
+    chosen = windows.load(named, drug=drug) if isinstance(named, str) else named
     if chosen.drug != drug:
         raise InputError.one(
             f"window '{chosen.name}' is for {chosen.drug}, the result is about {drug}",
             f"use a window for {drug}",
+        )
+    lloq = float(result.attrs["drug_lloq"])
+    if lloq > chosen.low:
+        warnings.warn(
+            f"window {chosen} begins below the drug assay's limit of quantification ({lloq:g} ug/mL): levels "
+            "below that limit are counted as below the window although some may lie in it",
+            PkWarning,
+            stacklevel=3,
         )
     return chosen
 

@@ -15,9 +15,8 @@ from pkmodel.errors import InputError, PkError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from scenarios.compare import CompareTable
     from scenarios.scenario import Scenario
-    from scenarios.score import ScoreTable
+    from scenarios.tables import CompareTable, ScoreTable
 
 PROTOCOL = "protocol.toml"
 SCORES, COMPARISON, RESULT = "scores.csv", "compare.csv", "result.nc"
@@ -117,7 +116,8 @@ def write_outputs(
     with _telling(folder):
         scores.to_csv(folder / SCORES)
         comparison.to_csv(folder / COMPARISON)
-        result.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
+        portable = result.assign_attrs(_without_paths(result.attrs, scenario))
+        portable.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
         save_all(result, scenario.window, folder)
         for name, source in copied_inputs(scenario).items():
             shutil.copyfile(source, folder / name)
@@ -135,7 +135,9 @@ def copied_inputs(scenario: Scenario) -> dict[str, Path]:
     names: dict[str, Path] = {}
     for key, source in scenario.files.items():
         if source.name in WRITTEN or names.get(source.name, source) != source:
-            raise InputError.one(f"'{source.name}' would overwrite another file of the run", "rename it", key=key)
+            raise InputError.one(
+                f"'{source.name}' would overwrite another file of the run", "rename it", key=key
+            )
         names[source.name] = source
     return names
 
@@ -167,6 +169,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _without_paths(attributes: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """Name the user's own files without their directories, which differ between equal runs."""
+    names = {str(path): path.name for path in scenario.files.values()}
+    portable = dict(attributes)
+    for key, value in attributes.items():
+        for path, name in names.items():
+            if isinstance(value, str):
+                portable[key] = str(portable[key]).replace(path, name)
+    return portable
+
+
 def _compressed(result: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Lossless compression for whatever is an array of numbers."""
     return {
@@ -180,7 +193,7 @@ def _copied_inputs(protocol: Path) -> set[str]:
     """Names of the inputs that an earlier run copied beside its protocol."""
     import tomllib
 
-    from scenarios.scenario_checks import REFERENCES, is_path
+    from scenarios.references import REFERENCES, is_path
 
     try:
         document = tomllib.loads(protocol.read_text(encoding="utf-8"))
@@ -212,4 +225,6 @@ def _telling(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         said = error.strerror or str(error)
-        raise InputError.one(f"cannot write {path}: {said}", "name a directory you can write", key="--out") from error
+        raise InputError.one(
+            f"cannot write {path}: {said}", "name a directory you can write", key="--out"
+        ) from error

@@ -1,7 +1,7 @@
 """Scenarios: a question, and the arms that answer it.
 
-A scenario is a TOML file.  It is checked once, when it is read, with all its faults reported together; from then
-on it is a frozen object in internal units.
+A scenario is a TOML file.  It is checked once, when it is read, with all its faults reported together; from
+then on it is a frozen object in internal units.
 """
 
 from __future__ import annotations
@@ -15,97 +15,19 @@ from typing import Any
 
 from pkmodel.errors import InputError, PkWarning, unknown_name
 from pkmodel.files import read_text
-from pkmodel.regimen import Regimen
-from scenarios.scenario_checks import REFERENCES, is_path
+from scenarios.references import REFERENCES, is_path
 from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile
+from scenarios.scenario_parts import Adherence, Arm, AssayPanel, Cotherapy, RunSettings
 from scenarios.scenario_read import read_document
 from scenarios.settings import apply_settings, as_settings_error
 from scenarios.timetable import regimen
 from scenarios.toml_text import toml_text
 
+__all__ = ["Adherence", "Arm", "AssayPanel", "Cotherapy", "RunSettings", "Scenario", "find"]
+
 _DATA = Path(__file__).parent / "data"
 _NOT_THE_SCENARIO = ("run", "versions")
-_SMALLEST_USUAL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cotherapy:
-    """An immunomodulator beside the biologic.
-
-    Attributes
-    ----------
-    drug
-        "thiopurine" or "methotrexate".
-    start, until
-        From and until which day it is taken; ``until`` is infinite where the file gives none.
-    share
-        Share of the arm's patients who take it, 0 to 1.
-    """
-
-    drug: str
-    start: float = 0.0
-    until: float = math.inf
-    share: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adherence:
-    """How well patients keep to the timetable.
-
-    Attributes
-    ----------
-    missed, late
-        Probabilities that a planned dose is missed, or given late.
-    late_by
-        Delay of a late dose, days.
-    """
-
-    missed: float = 0.0
-    late: float = 0.0
-    late_by: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One arm: timetable, who may change it, and what else the patients take.
-
-    Attributes
-    ----------
-    name
-        Unique in its scenario.
-    regimen
-        Planned doses, with premedication.
-    policy
-        A decision rule from :mod:`scenarios.policies`.
-    cotherapy
-        Immunomodulators.
-    adherence
-        None for patients who miss nothing.
-    """
-
-    name: str
-    regimen: Regimen
-    policy: Any
-    cotherapy: tuple[Cotherapy, ...] = ()
-    adherence: Adherence | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssayPanel:
-    """Names of the assays that read the samples: of the drug, and two antibody families."""
-
-    drug: str
-    drug_sensitive: str
-    drug_tolerant: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """How a file says it is to be run; None where it does not say."""
-
-    patients: int | None = None
-    seed: int | None = None
-    keep: str | None = None
+_SMALL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +74,7 @@ class Scenario:
     assays: AssayPanel
     arms: tuple[Arm, ...]
     text: str
-    run: RunSettings = RunSettings()
+    run: RunSettings = field(default_factory=RunSettings)
     versions: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -206,10 +128,10 @@ class Scenario:
         Parameters
         ----------
         settings
-            ``KEY=VALUE`` each, with a dotted TOML key; arms by name or by index from 0, and entries of lists by
-            index: ``"window=taxit-published"``, ``"arm.scheduled.adherence.missed=0.15"``,
-            ``"arm.0.dosing.1.every=6 weeks"``.  A value that is not TOML is taken as text.  Paths start at the
-            working directory.
+            ``KEY=VALUE`` each, with a dotted TOML key; arms by name or by index from 0, and entries of lists
+            by index: ``"window=taxit-published"``, ``"arm.scheduled.adherence.missed=0.15"``,
+            ``"arm.0.dosing.1.every=6 weeks"``.  A value that is not TOML is taken as text.  Paths start at
+            the working directory.
         window
             Another target window, by name; put in last.
 
@@ -317,11 +239,16 @@ def _portable(document: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _oddities(scenario: Scenario) -> Iterator[str]:
     """What is allowed but most likely a slip."""
+    from pkmodel.library import load
+
+    usual_route = load(scenario.model).structure.routes[0]
     for arm in scenario.arms:
         small = {
             str(dose.amount)
             for dose in arm.regimen.doses
-            if dose.route == "iv" and not dose.amount.per_weight and dose.amount.value < _SMALLEST_USUAL_INFUSION_MG
+            if (dose.route or usual_route) == "iv"
+            and not dose.amount.per_weight
+            and dose.amount.value < _SMALL_INFUSION_MG
         }
         for amount in sorted(small):
-            yield f"arm '{arm.name}': an infusion of {amount} for the whole patient; did you mean {amount}/kg?"
+            yield f"arm '{arm.name}': an infusion of {amount} in all; did you mean {amount}/kg?"

@@ -85,10 +85,12 @@ class ArmFile(FileModel):
     """One arm: who gets what, when, and who decides."""
 
     name: Text
-    policy: Annotated[dict[str, Any], BeforeValidator(_named)] = {"name": "fixed"}
+    policy: Annotated[dict[str, Any], BeforeValidator(_named)] = Field(
+        default_factory=lambda: {"name": "fixed"}
+    )
     premedication: Literal["hydrocortisone"] | None = None
     dosing: Annotated[list[DosingFile], Field(min_length=1)]
-    cotherapy: list[CotherapyFile] = []
+    cotherapy: list[CotherapyFile] = Field(default_factory=list)
     adherence: AdherenceFile | None = None
 
 

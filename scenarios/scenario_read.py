@@ -8,7 +8,8 @@ from typing import Any
 
 from pkmodel.errors import Fault, InputError
 from pkmodel.files import KeyPath, line_numbers, parse_toml
-from scenarios.scenario_checks import REFERENCES, is_path, problems
+from scenarios.references import REFERENCES, is_path
+from scenarios.scenario_checks import problems
 from scenarios.scenario_file import ScenarioFile
 
 

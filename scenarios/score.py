@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from scenarios.metrics import METRICS, Metric, arm_names, choose_metrics, choose_window, readout
-from scenarios.tables import Heading, ScoreTable
+from scenarios.page import Heading
+from scenarios.tables import ScoreTable
 
 if TYPE_CHECKING:
     import xarray as xr

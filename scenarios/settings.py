@@ -23,7 +23,9 @@ class Changed:
     origin: dict[KeyPath, str]
 
 
-def apply_settings(document: Mapping[str, Any], settings: Sequence[str], *, window: str | None = None) -> Changed:
+def apply_settings(
+    document: Mapping[str, Any], settings: Sequence[str], *, window: str | None = None
+) -> Changed:
     """Return a copy of ``document`` with each ``KEY=VALUE`` put in, in order, and last the window.
 
     Messages name a setting as the command line has it, ``--set KEY=VALUE`` or ``--window NAME``.
@@ -77,7 +79,7 @@ def _parsed(value: str) -> object:
 
 
 def _put(document: dict[str, Any], parts: list[str], value: object, setting: str) -> KeyPath:
-    """Put ``value`` in place and return its key path; tables and list entries on the way are made if missing."""
+    """Put ``value`` in place and return its key path; tables and entries on the way are made if missing."""
     at: Any = document
     path: KeyPath = ()
     for depth, part in enumerate(parts):

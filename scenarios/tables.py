@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,8 @@ class Table:
         present = {(metric, visit) for _, metric, visit in cells}
         key = [key_section(self.heading, present, self.RESPONDERS)]
         parts = [part for part in (key, list(weekly_sections(present))) if any(lines for _, lines in part)]
-        out = [*self.heading.lines(), *self._how_to_read()]
+        above = (*self.heading.lines(), *self._how_to_read())
+        out = [wrapped for line in above for wrapped in textwrap.wrap(line, width, subsequent_indent="  ")]
         margin = _label_width([section for part in parts for section in part])
         blocks = list(self._blocks(cells, parts, width - margin))
         for part in parts if weekly else parts[:1]:
@@ -145,8 +147,6 @@ def _label_width(sections: list[Section]) -> int:
 
 def _head(title: str, columns: dict[str, int]) -> Iterator[str]:
     """Arm names over their columns, wrapped, standing on the same base line."""
-    import textwrap
-
     wrapped = [textwrap.wrap(arm, width - COLUMN_GAP) for arm, width in columns.items()]
     height = max(len(lines) for lines in wrapped)
     for row in range(height):

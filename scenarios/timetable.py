@@ -14,9 +14,9 @@ def regimen(parts: Sequence[Mapping[str, Any]], *, premedicated: bool = False) -
     Parameters
     ----------
     parts
-        In order of time, each a mapping with ``dose`` and either ``weeks`` or ``every`` and ``until`` (and perhaps
-        ``start``), optionally ``route`` and ``infusion``: texts with units, as in the file.  A repetition without
-        ``start`` begins one interval after the last dose before it, or at day 0 if it comes first.
+        In order of time, each a mapping with ``dose`` and either ``weeks`` or ``every`` and ``until`` (and
+        perhaps ``start``), optionally ``route`` and ``infusion``: texts with units, as in the file.  A
+        repetition without ``start`` begins one interval after the last dose before it, or at day 0.
     premedicated
         Give IV hydrocortisone immediately before every dose.
 

@@ -21,7 +21,7 @@ _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
-_11 = np.uint64(11)
+_12 = np.uint64(12)
 
 
 @jit(inline="always")
@@ -41,7 +41,7 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 @jit(inline="always")
 def uniform_at(seed, index, stream, patient, replicate):  # type: ignore[no-untyped-def]
-    """One uniform strictly inside (0, 1), on the grid (k + 1/2) 2**-53."""
+    """One uniform strictly inside (0, 1): (k + 1/2) 2**-52, exact in double precision for every k."""
     w0, w1, _, _ = philox(
         np.uint64(index),
         np.uint64(stream),
@@ -50,7 +50,7 @@ def uniform_at(seed, index, stream, patient, replicate):  # type: ignore[no-unty
         np.uint64(seed) & _LOW,
         np.uint64(seed) >> _32,
     )
-    return (np.float64(((w0 << _32) | w1) >> _11) + 0.5) * 1.1102230246251565e-16
+    return (np.float64(((w0 << _32) | w1) >> _12) + 0.5) * 2.220446049250313e-16
 
 
 @jit(inline="always")
