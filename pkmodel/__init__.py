@@ -18,6 +18,7 @@ _HOME = {
     "PopulationModel": "drug",
     "Patients": "patients",
     "TimeCourse": "patients",
+    "ClearanceChange": "patients",
     "Regimen": "regimen",
     "Dose": "regimen",
     "Immunogenicity": "antibody",

@@ -35,7 +35,7 @@ def trajectories(
     assays: Sequence[Any] | None,
     draws: Draws,
 ) -> xr.Dataset:
-    """Dataset of :func:`pkmodel.simulate`; ``out`` is (patient, time, 4)."""
+    """Dataset of :func:`pkmodel.simulate`; ``out`` is (patient, time, 4), or (patient, time, 1) without antibody."""
     import xarray as xr
 
     kept = _VARIABLES if immunogenicity is not None else _VARIABLES[:1]

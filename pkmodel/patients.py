@@ -54,6 +54,36 @@ class TimeCourse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClearanceChange:
+    """CL times ``factor`` from a day on that is each patient's own.
+
+    The textbook picture of an antibody: from some day the drug goes faster. (The antibody layer does better.)
+
+    Attributes
+    ----------
+    time
+        (patient,) days; infinite for never.
+    factor
+        (patient,) multiplier on CL.
+    """
+
+    time: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.time.ndim != 1 or self.time.shape != self.factor.shape:
+            raise InputError.one(
+                f"times {self.time.shape} and factors {self.factor.shape} do not fit",
+                "give one of each for every patient",
+                key="ClearanceChange",
+            )
+        if np.any(np.isnan(self.time)) or np.any(self.time < 0.0):
+            raise InputError.one("a time is negative or NaN", "use days >= 0, inf for never", key="time")
+        if not np.all(np.isfinite(self.factor)) or np.any(self.factor <= 0.0):
+            raise InputError.one("a factor is not a positive number", "use e.g. 2.5", key="factor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patients:
     """Ids and covariates.
 

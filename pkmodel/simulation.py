@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pkmodel import units
+from pkmodel import timetable, units
 from pkmodel.antibody import Immunogenicity
 from pkmodel.cotherapy import Cotherapy, strength_events
 from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError, KernelError
 from pkmodel.kernels import layout as at
-from pkmodel.patients import Patients
+from pkmodel.patients import ClearanceChange, Patients
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.response import NO_RESPONSE_MODEL, Response
 from pkmodel.state import Events, State
@@ -308,6 +308,7 @@ def simulate(
     seed: int = 1,
     immunogenicity: Immunogenicity | None = None,
     cotherapy: Sequence[Cotherapy] = (),
+    clearance_change: ClearanceChange | None = None,
     assays: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> xr.Dataset:
@@ -326,6 +327,8 @@ def simulate(
         patients have a covariate ``ada_positive``.
     cotherapy
         Immunomodulators; they act through the antibody layer.
+    clearance_change
+        A step of CL at each patient's own day.
     assays
         Drug and antibody assays; adds what each would have reported.
     threads
@@ -346,13 +349,92 @@ def simulate(
 
     draws = Draws(seed)
     days = output_times(times, regimen)
-    state = start(model, patients, draws, immunogenicity=immunogenicity)
-    parts = [regimen_events(regimen, model, patients, draws, state.theta, immunogenicity)]
     if cotherapy and immunogenicity is None:
         raise InputError.one(
             "co-therapy acts through the antibody layer, which is off",
             "give immunogenicity=..., or the covariate 'immunomodulator' for the PK model's own term",
             key="cotherapy",
+        )
+    if clearance_change is not None and clearance_change.time.size != len(patients):
+        raise InputError.one(
+            f"{clearance_change.time.size} times for {len(patients)} patients", "give one each", key="clearance_change"
+        )
+    out = None
+    if immunogenicity is None and not patients.over_time and not any(model.iov.values()):
+        out = _on_one_timetable(model, patients, regimen, days, draws, clearance_change, threads)
+    if out is None:
+        out = _event_by_event(
+            model, patients, regimen, days, draws, immunogenicity, cotherapy, clearance_change, threads
+        )
+    return dataset.trajectories(
+        out, days, model, patients, seed=seed, immunogenicity=immunogenicity, assays=assays, draws=draws
+    )
+
+
+def _on_one_timetable(
+    model: PopulationModel,
+    patients: Patients,
+    regimen: Regimen,
+    days: NDArray[np.float64],
+    draws: Draws,
+    change: ClearanceChange | None,
+    threads: int | None,
+) -> NDArray[np.float64] | None:
+    """Free drug (patient, time, 1) where all patients share dose and output times; None where they do not."""
+    theta = parameters(model, patients, draws)
+    later = days > 0.0
+    if not later.any() or not timetable.all_together(theta):
+        return None
+    plan = timetable.compile_timetable(regimen, model.structure, days[later], model=model.name)
+    if plan is None:
+        return None
+    n = len(patients)
+    weight = patients.covariates.get("weight")
+    if weight is None:
+        if plan.per_weight.any():
+            regimen.doses[0].milligrams(None, n)  # says what is missing
+        weight = np.ones(n)
+    out = np.empty((n, days.size))
+    out[:, ~later] = 0.0
+    timetable.run(
+        plan,
+        theta,
+        weight,
+        days[later],
+        out[:, int(np.argmax(later)) :],
+        change_time=np.full(n, math.inf) if change is None else change.time,
+        change_factor=np.ones(n) if change is None else change.factor,
+        serial=threads == 1 or n < _SERIAL_BELOW,
+    )
+    return out[:, :, None]
+
+
+def _event_by_event(
+    model: PopulationModel,
+    patients: Patients,
+    regimen: Regimen,
+    days: NDArray[np.float64],
+    draws: Draws,
+    immunogenicity: Immunogenicity | None,
+    cotherapy: Sequence[Cotherapy],
+    change: ClearanceChange | None,
+    threads: int | None,
+) -> NDArray[np.float64]:
+    """Outputs (patient, time, 4) by the general engine."""
+    state = start(model, patients, draws, immunogenicity=immunogenicity)
+    parts = [regimen_events(regimen, model, patients, draws, state.theta, immunogenicity)]
+    if change is not None:
+        changed = state.theta.copy()
+        changed[:, at.CL] *= change.factor
+        rows = np.flatnonzero(np.isfinite(change.time))
+        parts.append(
+            Events(
+                row=rows,
+                time=change.time[rows],
+                kind=np.full(rows.size, at.PARAMETERS_SET),
+                value=np.arange(rows.size, dtype=np.float64),
+                tables=changed[rows],
+            )
         )
     for therapy in cotherapy:
         assert immunogenicity is not None
@@ -365,13 +447,10 @@ def simulate(
         )  # fmt: skip
     out = np.zeros((len(patients), days.size, 4))
     later = days > 0.0
-    if later.any():
-        tail = out[:, int(np.argmax(later)) :]
-        state = advance(
-            state, Events.merge(parts), until=float(days[-1]), times=days[later], into=tail, threads=threads
-        )
     if not later.all():
-        out[:, 0, 3] = start(model, patients, draws, immunogenicity=immunogenicity).theta[:, at.CL]
-    return dataset.trajectories(
-        out, days, model, patients, seed=seed, immunogenicity=immunogenicity, assays=assays, draws=draws
-    )
+        out[:, 0, 3] = state.theta[:, at.CL]
+    if later.any():
+        into = np.empty((len(patients), int(later.sum()), 4))
+        advance(state, Events.merge(parts), until=float(days[-1]), times=days[later], into=into, threads=threads)
+        out[:, later] = into
+    return out

@@ -9,8 +9,8 @@ _HOME = {
     "Cohort": "cohorts",
     "Scenario": "scenario",
     "run": "running",
-    "score": "score",
-    "compare": "compare",
+    "score": "scoring",
+    "compare": "comparing",
     "Visit": "visit",
     "Orders": "visit",
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def arm_problems(arms: object, model: PopulationModel | None, drug: str | None) -> Iterator[Problem]:
+    """Yield what is wrong with the arms of a scenario, as far as model and drug are known."""
     seen: set[str] = set()
     for index, arm in enumerate(tables_in(arms)):
         path: KeyPath = ("arm", index)
@@ -164,6 +165,7 @@ def _per_weight(text: str) -> bool:
 
 
 def window_problems(name: str | None, drug: str | None, path: KeyPath) -> Iterator[Problem]:
+    """Yield what is wrong with the name of a target window, given at a key path."""
     if name is not None:
         from pkmodel import windows
 

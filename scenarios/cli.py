@@ -161,9 +161,9 @@ def _simulate_into(out: Path, trial: Scenario, how: dict[str, Any]) -> list[str]
 
 def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> list[str]:
     """Run, score, write if there is a folder for it, and return the tables that people read."""
-    from scenarios.compare import compare
+    from scenarios.comparing import compare
     from scenarios.running import run as run_scenario
-    from scenarios.score import score
+    from scenarios.scoring import score
 
     _warn_of_versions(trial)
     with _progress(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:

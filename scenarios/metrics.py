@@ -1,6 +1,6 @@
 """What is asked of an arm: each metric is one function from an arm's read-outs to samples of patients.
 
-A metric of your own is such a function; hand it to `scenarios.score.score` or `scenarios.compare.compare`:
+A metric of your own is such a function; hand it to `scenarios.scoring.score` or `scenarios.comparing.compare`:
 
     def deep_trough(arm):
         for column, visit in enumerate(arm.visits):

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, unknown_name
 from pkmodel.files import read_text
 from scenarios.references import REFERENCES, is_path
 from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile
-from scenarios.scenario_parts import Adherence, Arm, AssayPanel, Cotherapy, RunSettings
+from scenarios.scenario_parts import Adherence, Arm, AssayPanel, RunSettings
 from scenarios.scenario_read import read_document
 from scenarios.settings import apply_settings, as_settings_error
 from scenarios.timetable import regimen
 from scenarios.toml_text import toml_text
 
-__all__ = ["Adherence", "Arm", "AssayPanel", "Cotherapy", "RunSettings", "Scenario", "find"]
+__all__ = ["Adherence", "Arm", "AssayPanel", "RunSettings", "Scenario", "find"]
 
 _DATA = Path(__file__).parent / "data"
 _NOT_THE_SCENARIO = ("run", "versions")

@@ -1,32 +1,12 @@
-"""The parts of a scenario: arms, what is taken beside the biologic, and how well; assays; how to run."""
+"""The parts of a scenario: arms, how well patients keep to the timetable, assays, how to run."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from pkmodel.cotherapy import Cotherapy
 from pkmodel.regimen import Regimen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cotherapy:
-    """An immunomodulator beside the biologic.
-
-    Attributes
-    ----------
-    drug
-        "thiopurine" or "methotrexate".
-    start, until
-        From and until which day it is taken; ``until`` is infinite where the file gives none.
-    share
-        Share of the arm's patients who take it, 0 to 1.
-    """
-
-    drug: str
-    start: float = 0.0
-    until: float = math.inf
-    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

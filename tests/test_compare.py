@@ -12,8 +12,8 @@ import xarray as xr
 from synthetic import LLOQ, synthetic
 
 from pkmodel.errors import InputError
-from scenarios.compare import compare
-from scenarios.score import score
+from scenarios.comparing import compare
+from scenarios.scoring import score
 
 Z = 1.959964
 ARMS = ("scheduled", "episodic", "escalated")

@@ -15,7 +15,7 @@ from synthetic import LLOQ, synthetic
 
 from scenarios import figures
 from scenarios.canvas import STYLES
-from scenarios.score import score
+from scenarios.scoring import score
 
 ARMS = ("scheduled", "episodic", "escalated")
 LONG = tuple(f"{dose} mg every {weeks} weeks with thiopurine" for dose in (40, 80) for weeks in (1, 2, 4))

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, UnknownNameError
 from scenarios.policies.escalate import EscalateOnLoss
 from scenarios.policies.fixed import Fixed
-from scenarios.scenario import Adherence, Cotherapy, Scenario
+from scenarios.scenario import Adherence, Scenario
 from scenarios.toml_text import toml_text
 
 INFLIXIMAB = """\

@@ -16,7 +16,7 @@ from pkmodel import windows
 from pkmodel.errors import InputError, PkWarning
 from scenarios.intervals import Share
 from scenarios.metrics import METRICS, ArmReadout, Reading, choose_window
-from scenarios.score import score
+from scenarios.scoring import score
 
 Z = 1.959964
 LOW, HIGH = 4.0, 7.0  # taxit, as the project defines it
