@@ -108,7 +108,15 @@ class Immunogenicity:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0.0:
                 raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
-        for name in ("C_ag", "C_tol", "tau_R", "antibody_half_life", "Kss", "transient_half_life", "memory_factor"):
+        for name in (
+            "C_ag",
+            "C_tol",
+            "tau_R",
+            "antibody_half_life",
+            "Kss",
+            "transient_half_life",
+            "memory_factor",
+        ):
             if getattr(self, name) == 0.0:
                 raise InputError.one("must be greater than 0", key=name)
 

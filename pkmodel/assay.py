@@ -77,9 +77,7 @@ class DrugAssay:
         """
         value = free * (1.0 + self.proportional * z1) + self.additive * z2
         if np.isnan(value).any():
-            raise InputError.one(
-                "a concentration to be measured is NaN", "check the simulation", key=self.name
-            )
+            raise InputError.one("a concentration to be measured is NaN", "check the simulation", key=self.name)
         blq = value < self.lloq
         return np.where(blq, np.nan, value), blq
 

@@ -64,12 +64,8 @@ COVARIATES: Mapping[str, Covariate] = MappingProxyType(
             unit="", low=0.0, high=1.0, meaning="1 where the study's assay found antibodies", only_0_or_1=True
         ),
         # may be between 0 and 1: the effect of an immunomodulator ramps up over weeks
-        "immunomodulator": Covariate(
-            unit="", low=0.0, high=1.0, meaning="share of full immunomodulator effect"
-        ),
-        "weekly_dosing": Covariate(
-            unit="", low=0.0, high=1.0, meaning="1 if dosed every week", only_0_or_1=True
-        ),
+        "immunomodulator": Covariate(unit="", low=0.0, high=1.0, meaning="share of full immunomodulator effect"),
+        "weekly_dosing": Covariate(unit="", low=0.0, high=1.0, meaning="1 if dosed every week", only_0_or_1=True),
     }
 )
 
@@ -142,9 +138,7 @@ class CovariateEffect:
             if name not in valid:
                 raise unknown_name(kind, name, valid, key=kind)
         if self.form == "power" and not self.reference > 0:
-            raise InputError.one(
-                f"is {self.reference:g}", "a power needs a positive reference", key="reference"
-            )
+            raise InputError.one(f"is {self.reference:g}", "a power needs a positive reference", key="reference")
         if self.form == "factor" and not self.coefficient > 0:
             raise InputError.one(f"is {self.coefficient:g}", "a factor is positive", key="value")
 

@@ -58,9 +58,7 @@ def trajectories(
     )
 
 
-def _reported(
-    assay: Any, number: int, out: NDArray[np.float64], patients: Patients, draws: Draws
-) -> dict[str, Any]:
+def _reported(assay: Any, number: int, out: NDArray[np.float64], patients: Patients, draws: Draws) -> dict[str, Any]:
     """What an assay would have reported at every output time; the samples' noise is addressed by time index."""
     from pkmodel.assay import DrugAssay
 
@@ -71,12 +69,23 @@ def _reported(
         z = draws.normal(Stream.DRUG_ASSAY, patients.ids, 2 * samples).reshape(len(patients), samples, 2)
         value, blq = assay.measure(out[:, :, 0], z[:, :, 0], z[:, :, 1])
         return {
-            f"measured_{label}": (dims, value, {"units": "ug/mL", "long_name": f"drug as reported by {assay.name}"}),
-            f"blq_{label}": (dims, blq.astype(np.int8), {"long_name": "1: below the lower limit of quantification"}),
+            f"measured_{label}": (
+                dims,
+                value,
+                {"units": "ug/mL", "long_name": f"drug as reported by {assay.name}"},
+            ),
+            f"blq_{label}": (
+                dims,
+                blq.astype(np.int8),
+                {"long_name": "1: below the lower limit of quantification"},
+            ),
         }
     z = draws.normal(Stream.ADA_ASSAY, patients.ids, samples, first=number * samples)
     code, titre = assay.read(out[:, :, 0], out[:, :, 1], out[:, :, 2], z)
-    meanings = {"flag_values": np.array([0, 1, 2], np.int8), "flag_meanings": "negative positive inconclusive"}
+    meanings = {
+        "flag_values": np.array([0, 1, 2], np.int8),
+        "flag_meanings": "negative positive inconclusive",
+    }
     return {
         f"result_{label}": (dims, code, {"long_name": f"antibody by {assay.name}", **meanings}),
         f"titre_{label}": (dims, titre, {"units": "ug/mL", "long_name": f"titre by {assay.name}"}),

@@ -129,9 +129,7 @@ class PopulationModel:
                 problem="varies or depends on a covariate",
                 remedy=f"a {self.structure} model has none",
             )
-            for name in sorted(
-                {effect.parameter for effect in self.effects} | {*self.eta_parameters, *self.iov}
-            )
+            for name in sorted({effect.parameter for effect in self.effects} | {*self.eta_parameters, *self.iov})
             if name not in self.structure.required
         ]
         if faults:

@@ -87,9 +87,7 @@ def _syntax_fault(message: str, text: str, file: str) -> Fault:
     return Fault(problem=f"not TOML: {problem}", remedy="see https://toml.io", file=file, line=line)
 
 
-def _faults(
-    detail: Any, model: type[pydantic.BaseModel], lines: dict[KeyPath, int], file: str
-) -> Iterator[Fault]:
+def _faults(detail: Any, model: type[pydantic.BaseModel], lines: dict[KeyPath, int], file: str) -> Iterator[Fault]:
     """Turn one pydantic error into our faults."""
     loc: KeyPath = detail["loc"]
     key, line = ".".join(map(str, loc)), _line_of(loc, lines)

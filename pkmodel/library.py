@@ -286,8 +286,7 @@ class _ModelFile(FileModel):
             for name, studied in self.domain.items()
         }
         reference = {
-            name: _in_internal_unit(name, number.value, number.unit)
-            for name, number in self.reference.items()
+            name: _in_internal_unit(name, number.value, number.unit) for name, number in self.reference.items()
         }
         return PopulationModel(
             name=self.name,

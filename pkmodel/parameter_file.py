@@ -41,7 +41,12 @@ def read_parameters(path: Any, kind: type) -> dict[str, Any]:
     content = read_toml(path, ParameterFile)
     wanted = [field.name for field in fields(kind) if field.name not in ("name", "drug", "status")]
     faults = [
-        Fault(file=str(path), key=f"parameters.{key}", problem="unknown parameter", remedy=did_you_mean(key, wanted))
+        Fault(
+            file=str(path),
+            key=f"parameters.{key}",
+            problem="unknown parameter",
+            remedy=did_you_mean(key, wanted),
+        )
         for key in content.parameters
         if key not in wanted
     ]

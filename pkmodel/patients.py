@@ -135,9 +135,7 @@ class Patients:
         return cls.from_arrays({name: np.full(n, float(value)) for name, value in covariates.items()}, n=n)
 
     @classmethod
-    def from_arrays(
-        cls, covariates: Mapping[str, ArrayLike], *, n: int | None = None, first: int = 0
-    ) -> Patients:
+    def from_arrays(cls, covariates: Mapping[str, ArrayLike], *, n: int | None = None, first: int = 0) -> Patients:
         """Patients numbered from ``first``, with one array per covariate."""
         arrays = {name: np.asarray(values, dtype=np.float64) for name, values in covariates.items()}
         size = n if n is not None else next(iter(arrays.values())).size if arrays else 0

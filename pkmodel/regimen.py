@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -74,9 +75,11 @@ class Regimen:
             raise InputError.one("a regimen without doses", "give at least one dose", key="regimen")
         if any(not 0.0 <= t < np.inf for t in times):
             raise InputError.one("a dose before day 0", "doses start at 0", key="regimen")
-        if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(times)):
             raise InputError.one(
-                "two doses at the same time or out of order", "give each dose its own, later time", key="regimen"
+                "two doses at the same time or out of order",
+                "give each dose its own, later time",
+                key="regimen",
             )
 
     @classmethod
@@ -92,7 +95,9 @@ class Regimen:
         texts = [dose] * len(weeks) if isinstance(dose, str) else list(dose)
         if len(texts) != len(weeks):
             raise InputError.one(
-                f"{len(texts)} doses for {len(weeks)} weeks", "give one dose, or one for each week", key="dose"
+                f"{len(texts)} doses for {len(weeks)} weeks",
+                "give one dose, or one for each week",
+                key="dose",
             )
         duration = _infusion(infusion)
         return cls(
@@ -122,7 +127,9 @@ class Regimen:
             raise InputError.one(f"an interval of {interval}", "the interval must be longer than 0", key="every")
         if end <= first:
             raise InputError.one(
-                f"no dose fits between {first:g} and {end:g} days", "'until' must be after 'start'", key="until"
+                f"no dose fits between {first:g} and {end:g} days",
+                "'until' must be after 'start'",
+                key="until",
             )
         amount, duration = units.dose(dose), _infusion(infusion)
         count = int(np.ceil((end - first) / step - 1e-9))
@@ -147,9 +154,7 @@ class Regimen:
                     "'until' must be later",
                     key="until",
                 )
-            later = tuple(
-                replace(later[0], time=last + (k + 1) * following.interval) for k in range(count)
-            )
+            later = tuple(replace(later[0], time=last + (k + 1) * following.interval) for k in range(count))
         return Regimen(
             doses=self.doses + later,
             interval=following.interval,

@@ -152,9 +152,7 @@ def dose_events(
     return Events.merge(parts)
 
 
-def _events(
-    rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]
-) -> Events:
+def _events(rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]) -> Events:
     return Events(
         row=rows,
         time=times,
@@ -357,7 +355,9 @@ def simulate(
         )
     if clearance_change is not None and clearance_change.time.size != len(patients):
         raise InputError.one(
-            f"{clearance_change.time.size} times for {len(patients)} patients", "give one each", key="clearance_change"
+            f"{clearance_change.time.size} times for {len(patients)} patients",
+            "give one each",
+            key="clearance_change",
         )
     out = None
     if immunogenicity is None and not patients.over_time and not any(model.iov.values()):

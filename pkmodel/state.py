@@ -77,7 +77,11 @@ class Events:
 
     def _where(self, mask: NDArray[np.bool_]) -> Events:
         return Events(
-            row=self.row[mask], time=self.time[mask], kind=self.kind[mask], value=self.value[mask], tables=self.tables
+            row=self.row[mask],
+            time=self.time[mask],
+            kind=self.kind[mask],
+            value=self.value[mask],
+            tables=self.tables,
         )
 
     def offsets(self, patients: int) -> NDArray[np.int64]:

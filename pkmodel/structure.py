@@ -47,14 +47,10 @@ class Structure:
 
     def __post_init__(self) -> None:
         if self.compartments not in (1, 2):
-            raise InputError.one(
-                f"{self.compartments} compartments", "a structure has 1 or 2", key="compartments"
-            )
+            raise InputError.one(f"{self.compartments} compartments", "a structure has 1 or 2", key="compartments")
         known = set(self.routes) <= set(ROUTES)
         if not self.routes or not known or len(set(self.routes)) < len(self.routes):
-            raise InputError.one(
-                f"routes {list(self.routes)}", "name 'iv', 'sc' or both, once each", key="routes"
-            )
+            raise InputError.one(f"routes {list(self.routes)}", "name 'iv', 'sc' or both, once each", key="routes")
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -79,13 +75,9 @@ class Structure:
         for name in self.required:
             if not 0 < values[name] < float("inf"):
                 problem = f"is {values[name]:g}" if name in typical else "is missing"
-                faults.append(
-                    Fault(key=name, problem=problem, remedy=f"give a positive value in {UNITS[name]}")
-                )
+                faults.append(Fault(key=name, problem=problem, remedy=f"give a positive value in {UNITS[name]}"))
         if "sc" in self.routes and not 0 <= values["LAG"] < float("inf"):
-            faults.append(
-                Fault(key="LAG", problem=f"is {values['LAG']:g}", remedy="give a time of zero days or more")
-            )
+            faults.append(Fault(key="LAG", problem=f"is {values['LAG']:g}", remedy="give a time of zero days or more"))
         for name in defaults:
             if values[name] != defaults[name] and not (name == "LAG" and "sc" in self.routes):
                 remedy = "leave it out, or change compartments or routes"

@@ -78,9 +78,7 @@ class TargetWindow:
         missing = np.isnan(values) & ~below_limit
         if missing.any():
             problem = f"{int(missing.sum())} of {values.size} concentrations are missing without being BLQ"
-            raise InputError.one(
-                problem, "leave out visits without a sample before classifying", key="values"
-            )
+            raise InputError.one(problem, "leave out visits without a sample before classifying", key="values")
         code = (values > self.high).astype(np.int8) - (values < self.low).astype(np.int8)
         code[below_limit] = -1
         return code
@@ -115,9 +113,7 @@ def load(name: str, drug: str | None = None) -> TargetWindow:
     window = _library()[name]
     if drug is not None and window.drug != drug:
         problem = f"window '{name}' is for {window.drug}, not {drug}"
-        raise InputError.one(
-            problem, f"windows for {drug}: {', '.join(windows(drug)) or 'none'}", key="window"
-        )
+        raise InputError.one(problem, f"windows for {drug}: {', '.join(windows(drug)) or 'none'}", key="window")
     return window
 
 

@@ -196,9 +196,7 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
     if engine is not None:
         engine.set(rect=(0.005, below / total, 0.99, height / total))  # type: ignore[call-arg]
     edge = 0.12 / width
-    figure.text(
-        edge, 1 - 0.1 / total, title, fontsize=TITLE_SIZE, color=INK, weight="bold", va="top", ha="left"
-    )
+    figure.text(edge, 1 - 0.1 / total, title, fontsize=TITLE_SIZE, color=INK, weight="bold", va="top", ha="left")
     if entries:
         figure.legend(
             cast("list[Artist]", [handle for handle, _ in entries]),  # a legend takes containers too
@@ -212,9 +210,7 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
             handlelength=3.4,
             borderaxespad=0.0,
         )
-    figure.text(
-        edge, 0.09 / total, "\n".join(caption_lines), fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left"
-    )
+    figure.text(edge, 0.09 / total, "\n".join(caption_lines), fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left")
 
 
 def _legend_columns(texts: Sequence[str], width: float) -> int:

@@ -83,8 +83,7 @@ def _windows() -> Entries:
 
     loaded = {name: windows.load(name) for name in windows.windows()}
     return {
-        name: f"{one.drug}, {one.phase}: {window_text(one).removeprefix(f'{name}, ')}"
-        for name, one in loaded.items()
+        name: f"{one.drug}, {one.phase}: {window_text(one).removeprefix(f'{name}, ')}" for name, one in loaded.items()
     }
 
 

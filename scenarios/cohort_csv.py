@@ -117,9 +117,7 @@ def _rows(text: str, file: str) -> list[tuple[int, list[str]]]:
                 rows.append((line, [cell.strip() for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError.one(
-            f"not CSV: {error}", "check the quotes", file=file, line=reader.line_num
-        ) from None
+        raise InputError.one(f"not CSV: {error}", "check the quotes", file=file, line=reader.line_num) from None
     if not rows:
         raise InputError.one("the file is empty", "write a header and one row per patient", file=file, line=1)
     header = rows[0][1]
@@ -169,9 +167,7 @@ def _column(cell: str) -> _Column | None:
         raise InputError.one("not a property of a patient before treatment", _NOT_A_COHORT[name])
     if name in _BINARY:
         if unit not in (None, "", "-", "1", "0/1"):
-            raise InputError.one(
-                f"'{name}' has no unit, got [{unit}]", f"write '{name}' and 0 or 1 in its cells"
-            )
+            raise InputError.one(f"'{name}' has no unit, got [{unit}]", f"write '{name}' and 0 or 1 in its cells")
         return _Column(name, 1.0, 0.0, 1.0, True, "")
     if name in _CONTINUOUS:
         known = _CONTINUOUS[name]
@@ -214,9 +210,7 @@ def _value(cell: str, column: _Column) -> float | Fault:
     return value
 
 
-def _repeated_ids(
-    rows: list[tuple[int, list[str]]], columns: list[_Column | None], file: str
-) -> Iterator[Fault]:
+def _repeated_ids(rows: list[tuple[int, list[str]]], columns: list[_Column | None], file: str) -> Iterator[Fault]:
     for place, column in enumerate(columns):
         if column is not None:
             continue
@@ -226,7 +220,5 @@ def _repeated_ids(
                 continue
             if cells[place] in first_line:
                 problem = f"id '{cells[place]}' is also on line {first_line[cells[place]]}"
-                yield Fault(
-                    problem=problem, remedy="one row per patient", key=ID_COLUMN, file=file, line=line
-                )
+                yield Fault(problem=problem, remedy="one row per patient", key=ID_COLUMN, file=file, line=line)
             first_line.setdefault(cells[place], line)

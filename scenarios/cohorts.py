@@ -164,9 +164,7 @@ class VirtualPopulation:
 
     def _normals(self, draws: Draws, ids: NDArray[np.int64]) -> Columns:
         """Correlated standard normals, by sums over columns: a matrix product may round by size of chunk."""
-        raw = [
-            draws.normal(Stream.COVARIATES, ids, 1, first=self._index(name))[:, 0] for name in self.continuous
-        ]
+        raw = [draws.normal(Stream.COVARIATES, ids, 1, first=self._index(name))[:, 0] for name in self.continuous]
         mixed: Columns = {}
         for row, name in enumerate(self.continuous):
             total = np.zeros(len(ids))
@@ -201,9 +199,7 @@ def _truncated(
     return np.asarray(np.clip(values, marginal.low, marginal.high))
 
 
-def _scale(
-    marginal: CovariateFile, female: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float, float, float]:
+def _scale(marginal: CovariateFile, female: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float, float]:
     """Return mean per patient, SD, low and high on the scale on which the covariate is normal."""
     low, high = float(marginal.low or 0.0), float(marginal.high or 0.0)
     if marginal.distribution == "normal":
@@ -242,9 +238,7 @@ def _from_toml(path: Path, name: str) -> Cohort:
 def _from_csv(path: Path) -> Cohort:
     columns = read_cohort_csv(path)
     if "hla_dqa1_05" not in columns:
-        message = (
-            f"{path.name} has no column hla_dqa1_05: nobody counts as a carrier, which lowers immunogenicity"
-        )
+        message = f"{path.name} has no column hla_dqa1_05: nobody counts as a carrier, which lowers immunogenicity"
         warnings.warn(message, PkWarning, stacklevel=3)
     return Cohort(
         name=str(path),

@@ -87,9 +87,7 @@ def troughs(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Ax
     return figure
 
 
-def share_in_window(
-    result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None
-) -> Figure:
+def share_in_window(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None) -> Figure:
     """Share of patients whose trough is in the window, by visit, with 95 % Monte-Carlo intervals."""
     target = choose_window(result, window)
     arms = _readouts(result, target)
@@ -105,16 +103,13 @@ def share_in_window(
     finish(
         figure,
         f"Trough in window: {window_text(target)}",
-        f"{_who(result)} Measured troughs; below the limit of quantification counts as below the window. "
-        f"{BARS}",
+        f"{_who(result)} Measured troughs; below the limit of quantification counts as below the window. {BARS}",
         entries,
     )
     return figure
 
 
-def antibody_incidence(
-    result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None
-) -> Figure:
+def antibody_incidence(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None) -> Figure:
     """Patients ever antibody-positive, by visit, as each of the two assay families would have reported it.
 
     A panel for each family, and one for the samples the drug-sensitive assay could not read; with `ax`, both
@@ -185,8 +180,7 @@ def _who(result: xr.Dataset) -> str:
 def _medians(arm: ArmReadout) -> FloatArray:
     """(visit,) the score table's median; -inf where it is below the limit of quantification."""
     found = [
-        Median(values=arm.trough[:, k], below=arm.blq[:, k], limit=arm.lloq).interval()
-        for k in range(len(arm.weeks))
+        Median(values=arm.trough[:, k], below=arm.blq[:, k], limit=arm.lloq).interval() for k in range(len(arm.weeks))
     ]
     return np.array([-math.inf if one.at_limit else one.estimate for one in found])
 

@@ -158,9 +158,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
     """
     missing = [name for name in REQUIRED if name not in result]
     if missing:
-        raise InputError.one(
-            f"the result lacks {', '.join(missing)}", "score a dataset made by scenarios.run"
-        )
+        raise InputError.one(f"the result lacks {', '.join(missing)}", "score a dataset made by scenarios.run")
     names = arm_names(result)
     if arm not in names:
         raise unknown_name("arm", arm, names)

@@ -43,9 +43,7 @@ class Laboratory:
         noise = draws.normal(Stream.ADA_ASSAY, ids, 2, first=2 * number)
         sensitive, _ = self.sensitive.read(free, unbound, total, noise[:, 0])
         tolerant, _ = self.tolerant.read(free, unbound, total, noise[:, 1])
-        return Report(
-            level=level, below_lloq=below, sensitive=sensitive, tolerant=tolerant, free=free, total=total
-        )
+        return Report(level=level, below_lloq=below, sensitive=sensitive, tolerant=tolerant, free=free, total=total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

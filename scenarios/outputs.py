@@ -135,9 +135,7 @@ def copied_inputs(scenario: Scenario) -> dict[str, Path]:
     names: dict[str, Path] = {}
     for key, source in scenario.files.items():
         if source.name in WRITTEN or names.get(source.name, source) != source:
-            raise InputError.one(
-                f"'{source.name}' would overwrite another file of the run", "rename it", key=key
-            )
+            raise InputError.one(f"'{source.name}' would overwrite another file of the run", "rename it", key=key)
         names[source.name] = source
     return names
 
@@ -225,6 +223,4 @@ def _telling(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         said = error.strerror or str(error)
-        raise InputError.one(
-            f"cannot write {path}: {said}", "name a directory you can write", key="--out"
-        ) from error
+        raise InputError.one(f"cannot write {path}: {said}", "name a directory you can write", key="--out") from error

@@ -203,7 +203,10 @@ class _Store:
 
         scenario = self.scenario
         level = {"units": "ug/mL"}
-        result = {"flag_values": np.array([0, 1, 2], np.int8), "flag_meanings": "negative positive inconclusive"}
+        result = {
+            "flag_values": np.array([0, 1, 2], np.int8),
+            "flag_meanings": "negative positive inconclusive",
+        }
         about: dict[str, dict[str, Any]] = {
             "trough": {**level, "long_name": "true free drug just before any dose"},
             "trough_measured": {**level, "long_name": "drug level as reported; missing below the LLOQ"},

@@ -99,9 +99,7 @@ class Scenario:
         return sorted(path.stem for path in _DATA.glob("*.toml"))
 
     @classmethod
-    def parse(
-        cls, text: str, *, file: str = "<text>", name: str = "scenario", folder: str | Path = "."
-    ) -> Scenario:
+    def parse(cls, text: str, *, file: str = "<text>", name: str = "scenario", folder: str | Path = ".") -> Scenario:
         """Read a scenario from TOML text.
 
         Parameters

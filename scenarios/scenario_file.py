@@ -85,9 +85,7 @@ class ArmFile(FileModel):
     """One arm: who gets what, when, and who decides."""
 
     name: Text
-    policy: Annotated[dict[str, Any], BeforeValidator(_named)] = Field(
-        default_factory=lambda: {"name": "fixed"}
-    )
+    policy: Annotated[dict[str, Any], BeforeValidator(_named)] = Field(default_factory=lambda: {"name": "fixed"})
     premedication: Literal["hydrocortisone"] | None = None
     dosing: Annotated[list[DosingFile], Field(min_length=1)]
     cotherapy: list[CotherapyFile] = Field(default_factory=list)

@@ -62,7 +62,5 @@ def score(
             for reading in measure(arm):
                 got = reading.sample.interval()
                 unit = reading.unit + AT_LIMIT if got.at_limit else reading.unit
-                rows.append(
-                    (name, reading.metric, reading.visit, unit, got.estimate, got.low, got.high, got.n)
-                )
+                rows.append((name, reading.metric, reading.visit, unit, got.estimate, got.low, got.high, got.n))
     return ScoreTable.from_rows(COLUMNS, rows, Heading.of(result, target))

@@ -23,9 +23,7 @@ class Changed:
     origin: dict[KeyPath, str]
 
 
-def apply_settings(
-    document: Mapping[str, Any], settings: Sequence[str], *, window: str | None = None
-) -> Changed:
+def apply_settings(document: Mapping[str, Any], settings: Sequence[str], *, window: str | None = None) -> Changed:
     """Return a copy of ``document`` with each ``KEY=VALUE`` put in, in order, and last the window.
 
     Messages name a setting as the command line has it, ``--set KEY=VALUE`` or ``--window NAME``.

@@ -99,9 +99,7 @@ class Table:
             return ""
         return f"{cell.n:,}" if line.count else self._show(line.metric, cell)
 
-    def _blocks(
-        self, cells: dict[Key, Cell], parts: list[list[Section]], room: int
-    ) -> Iterator[dict[str, int]]:
+    def _blocks(self, cells: dict[Key, Cell], parts: list[list[Section]], room: int) -> Iterator[dict[str, int]]:
         """Arms with their column widths, in blocks that fit beside the labels."""
         lines = [line for part in parts for _, section in part for line in section]
         block: dict[str, int] = {}

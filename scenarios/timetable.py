@@ -35,6 +35,4 @@ def _part(part: Mapping[str, Any]) -> Regimen:
     given = {key: part[key] for key in ("route", "infusion") if part.get(key) is not None}
     if part.get("weeks") is not None:
         return Regimen.induction(part["dose"], weeks=part["weeks"], **given)
-    return Regimen.every(
-        part["every"], dose=part["dose"], until=part["until"], start=part.get("start"), **given
-    )
+    return Regimen.every(part["every"], dose=part["dose"], until=part["until"], start=part.get("start"), **given)

@@ -68,7 +68,9 @@ def begin(theta, immune, subject, response) -> State:
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.BELOW_SINCE] = math.nan
     values[:, at.STEP] = 0.5
-    who = np.array([[subject["onset_threshold"] / subject.get("m_hla", 1.0), subject["R_max"], subject.get("k_u", 0.0)]])
+    who = np.array(
+        [[subject["onset_threshold"] / subject.get("m_hla", 1.0), subject["R_max"], subject.get("k_u", 0.0)]]
+    )
     return State(
         time=0.0,
         theta=np.array([[theta[name] for name in PARAMETERS]]),

@@ -24,9 +24,7 @@ def weights() -> st.SearchStrategy[float]:
 
 
 @st.composite
-def thetas(
-    draw: st.DrawFn, compartments: int | None = None, absorption: bool | None = None
-) -> dict[str, float]:
+def thetas(draw: st.DrawFn, compartments: int | None = None, absorption: bool | None = None) -> dict[str, float]:
     """A theta; one-compartment means Q = 0, V2 = 1, without absorption KA = 0, F = 1, LAG = 0."""
     two = draw(st.booleans()) if compartments is None else compartments == 2
     sc = draw(st.booleans()) if absorption is None else absorption

@@ -28,9 +28,7 @@ def synthetic(
     shape = (len(arms), patients, weeks.size)
     frailty = rng.normal(0.0, 0.7, (patients, 1))
     data = {name: np.empty(shape, dtype) for name in ("trough", "trough_measured", "antibody_total")}
-    codes = {
-        name: np.zeros(shape, np.int8) for name in ("trough_blq", "ada_drug_sensitive", "ada_drug_tolerant")
-    }
+    codes = {name: np.zeros(shape, np.int8) for name in ("trough_blq", "ada_drug_sensitive", "ada_drug_tolerant")}
     per_patient = {name: np.empty(shape[:2]) for name in ("dose_total", "doses", "loss_time", "onset_time")}
     responder = np.empty(shape[:2], bool)
     susceptible = rng.exponential(1.0, patients)

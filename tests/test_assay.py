@@ -21,13 +21,9 @@ from pkmodel.errors import InputError, UnknownNameError
 
 def test_a_drug_assay_adds_both_errors() -> None:
     assay = load_drug_assay("infliximab-elisa", drug="infliximab")
-    value, blq = assay.measure(
-        np.array([5.0, 5.0, 5.0]), np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -2.0])
-    )
+    value, blq = assay.measure(np.array([5.0, 5.0, 5.0]), np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -2.0]))
     # a sum of two products of doubles
-    np.testing.assert_allclose(
-        value, [5.0, 5.0 + 5.0 * assay.proportional, 5.0 - 2 * assay.additive], rtol=1e-15
-    )
+    np.testing.assert_allclose(value, [5.0, 5.0 + 5.0 * assay.proportional, 5.0 - 2 * assay.additive], rtol=1e-15)
     assert not blq.any()
 
 
@@ -91,9 +87,7 @@ def test_the_error_of_a_titre_is_lognormal_and_never_makes_an_antibody_from_none
 def test_an_assay_of_another_drug_is_refused() -> None:
     with pytest.raises(InputError, match=r"is for infliximab, not adalimumab; for adalimumab: anti-lambda, "):
         load_antibody_assay("older-elisa", drug="adalimumab")
-    with pytest.raises(
-        InputError, match=r"is for adalimumab, not infliximab; for infliximab: infliximab-elisa"
-    ):
+    with pytest.raises(InputError, match=r"is for adalimumab, not infliximab; for infliximab: infliximab-elisa"):
         load_drug_assay("adalimumab-elisa", drug="infliximab")
     with pytest.raises(UnknownNameError, match="did you mean 'idkmonitor'"):
         load_antibody_assay("idk-monitor")

@@ -284,9 +284,7 @@ def test_the_result_opens_labelled(runs):
 
 
 def test_the_csv_files_have_the_promised_columns(runs):
-    heads = [
-        (runs[1] / name).read_text(encoding="utf-8").splitlines()[0] for name in ("scores.csv", "compare.csv")
-    ]
+    heads = [(runs[1] / name).read_text(encoding="utf-8").splitlines()[0] for name in ("scores.csv", "compare.csv")]
     assert heads == [
         "arm,metric,visit,unit,estimate,low,high,n",
         "arm,against,metric,visit,unit,difference,low,high,n",

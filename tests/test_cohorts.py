@@ -252,9 +252,7 @@ def test_csv_reports_every_bad_cell_with_row_and_column(tmp_path):
     assert len(told) == len(starts)
     for start in starts:
         assert any(one.startswith(start) for one in told), (start, told)
-    assert [fault.line for fault in caught.value.faults] == sorted(
-        fault.line for fault in caught.value.faults
-    )
+    assert [fault.line for fault in caught.value.faults] == sorted(fault.line for fault in caught.value.faults)
 
 
 @pytest.mark.parametrize(

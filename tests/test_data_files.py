@@ -39,9 +39,7 @@ def numbers_without_origin(node: Any, path: str = "") -> Iterator[str]:
 
 
 def test_the_walker_finds_a_bare_number() -> None:
-    assert list(numbers_without_origin({"typical": {"CL": 0.3}})) == [
-        ".typical.CL: ['source', 'tag', 'unit']"
-    ]
+    assert list(numbers_without_origin({"typical": {"CL": 0.3}})) == [".typical.CL: ['source', 'tag', 'unit']"]
 
 
 @pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.stem)

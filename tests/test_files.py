@@ -75,10 +75,7 @@ def test_every_fault_of_a_file_is_reported_with_its_line() -> None:
     ]  # fmt: skip
     lines = str(caught.value).splitlines()
     assert lines[0] == "bad.toml:1: from: missing; add this key"
-    assert (
-        lines[5]
-        == "bad.toml:15: dosing.1.evrey: unknown key; did you mean 'every'? (valid keys: dose, every)"
-    )
+    assert lines[5] == "bad.toml:15: dosing.1.evrey: unknown key; did you mean 'every'? (valid keys: dose, every)"
     assert "did you mean 'weeks'?" in lines[6]
 
 

@@ -29,9 +29,7 @@ def world():
 
 def run(world, patients=None, times="weekly", **how):
     model, everybody, regimen, immunogenicity = world
-    return pk.simulate(
-        model, patients or everybody, regimen, times, seed=SEED, immunogenicity=immunogenicity, **how
-    )
+    return pk.simulate(model, patients or everybody, regimen, times, seed=SEED, immunogenicity=immunogenicity, **how)
 
 
 def same(a, b):

@@ -40,7 +40,7 @@ def both(**changed):
         {"subject": cases.AT_ONCE | {"R_max": 0.2}, **SUBCUTANEOUS},
         {
             "subject": cases.AT_ONCE,
-            "events": [*cases.SCHEDULED, (60.0, "cotherapy", 0.7), (100.0, "clearance", 1.3), (150.0, "cotherapy", 0.0)],
+            "events": [*cases.SCHEDULED, (60.0, "cotherapy", 0.7), (99.0, "clearance", 1.3), (150.0, "cotherapy", 0)],
         },
         # washout for 150 d and re-exposure: memory
         {"subject": cases.AT_ONCE, "events": naive.infusion(0.0, 350.0, 1 / 12) + naive.infusion(150.0, 350.0, 1 / 12)},

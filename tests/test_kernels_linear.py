@@ -45,7 +45,15 @@ def test_concentration_and_effect_site_equal_the_twin(data):
         {"CL": 0.8, "V1": 4.0, "Q": 0.0, "V2": 1.0, "KA": 0.2, "F": 0.7, "LAG": 0.0},
         {"CL": 0.8, "V1": 4.0, "Q": 0.0, "V2": 1.0, "KA": 0.2 * (1 + 1e-9), "F": 0.7, "LAG": 0.0},
         {"CL": 0.8, "V1": 4.0, "Q": 0.0, "V2": 1.0, "KA": 0.2 * (1 + 1e-4), "F": 0.7, "LAG": 0.0},
-        {"CL": 4.0 * math.log(2) / 14, "V1": 4.0, "Q": 0.0, "V2": 1.0, "KA": math.log(2) / 14, "F": 1.0, "LAG": 0.0},
+        {
+            "CL": 4.0 * math.log(2) / 14,
+            "V1": 4.0,
+            "Q": 0.0,
+            "V2": 1.0,
+            "KA": math.log(2) / 14,
+            "F": 1.0,
+            "LAG": 0.0,
+        },
         {"CL": 0.35, "V1": 3.4, "Q": 8.0, "V2": 0.5, "KA": 0.3, "F": 1.0, "LAG": 0.25},
     ],
 )
@@ -57,7 +65,11 @@ def test_equal_rates_need_no_special_case(theta):
 
 
 @settings(max_examples=25, deadline=None)
-@given(theta=strategies.thetas(absorption=False), events=strategies.dose_events(150.0), factor=st.floats(0.1, 10.0))
+@given(
+    theta=strategies.thetas(absorption=False),
+    events=strategies.dose_events(150.0),
+    factor=st.floats(0.1, 10.0),
+)
 def test_dose_linearity(theta, events, factor):
     one, _ = both(theta, events, until=150.0)
     scaled = [(time, kind, value * factor) for time, kind, value in events]
@@ -69,7 +81,10 @@ def test_dose_linearity(theta, events, factor):
 @given(theta=strategies.thetas(), first=st.floats(20.0, 900.0), second=st.floats(20.0, 900.0))
 def test_superposition(theta, first, second):
     kind = "depot" if theta["KA"] > 0 else "bolus"
-    alone = both(theta, [(0.0, kind, first)], until=150.0)[0]["C"] + both(theta, [(30.0, kind, second)], until=150.0)[0]["C"]
+    alone = (
+        both(theta, [(0.0, kind, first)], until=150.0)[0]["C"]
+        + both(theta, [(30.0, kind, second)], until=150.0)[0]["C"]
+    )
     together = both(theta, [(0.0, kind, first), (30.0, kind, second)], until=150.0)[0]["C"]
     np.testing.assert_allclose(together, alone, rtol=1e-11, atol=1e-13)
 
@@ -107,10 +122,7 @@ def test_auc_is_dose_over_clearance(theta, dose):
 
 def _rates(theta):
     k10, k12, k21 = theta["CL"] / theta["V1"], theta["Q"] / theta["V1"], theta["Q"] / theta["V2"]
-    if theta["Q"] == 0.0:
-        rates = np.diag([k10])
-    else:
-        rates = np.array([[k10 + k12, -k21], [-k12, k21]])
+    rates = np.array([[k10 + k12, -k21], [-k12, k21]]) if theta["Q"] else np.diag([k10])
     if theta["KA"] > 0.0:
         grown = np.zeros((rates.shape[0] + 1,) * 2)
         grown[1:, 1:] = rates
@@ -126,6 +138,10 @@ def test_infusions_overlap():
 
 
 def test_parameters_change_in_steps():
-    events = [*cases.SCHEDULED, (50.0, "parameters", {"CL": 0.9}), (120.3, "parameters", {"CL": 0.3, "V1": 2.5})]
+    events = [
+        *cases.SCHEDULED,
+        (50.0, "parameters", {"CL": 0.9}),
+        (120.3, "parameters", {"CL": 0.3, "V1": 2.5}),
+    ]
     kernel, twin = both(cases.TWO, events)
     np.testing.assert_allclose(kernel["C"], twin["C"], rtol=1e-9, atol=1e-12)

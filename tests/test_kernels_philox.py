@@ -46,7 +46,9 @@ def test_uniforms_and_normals_equal_the_twin():
 
 
 def test_quantile_over_the_whole_range():
-    p = np.concatenate([10.0 ** -np.arange(1.0, 300.0, 7.0), np.linspace(0.001, 0.999, 999), 1 - 10.0 ** -np.arange(3.0, 15)])
+    p = np.concatenate(
+        [10.0 ** -np.arange(1.0, 300.0, 7.0), np.linspace(0.001, 0.999, 999), 1 - 10.0 ** -np.arange(3.0, 15)]
+    )
     ours = np.array([normal_quantile(x) for x in p])
     np.testing.assert_allclose(ours, ndtri(p), rtol=3e-14, atol=1e-15)
 

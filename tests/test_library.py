@@ -186,9 +186,7 @@ def test_variability_and_residual_error_as_transcribed() -> None:
         model = load(name)
         np.testing.assert_allclose(np.diag(model.omega), variances, rtol=1e-14, err_msg=name)
         assert dict(model.iov) == iov
-        assert (model.residual.proportional, model.residual.additive) == pytest.approx(
-            (proportional, additive)
-        )
+        assert (model.residual.proportional, model.residual.additive) == pytest.approx((proportional, additive))
 
 
 # --- Fasanmade 2011: the sign of the weight exponents
@@ -256,12 +254,8 @@ def test_the_off_diagonals_of_hanzel_are_covariances() -> None:
 
 
 def test_the_two_meanings_of_a_coefficient_of_variation() -> None:
-    assert variance(30.7, "percent CV, SD = CV") == pytest.approx(
-        0.0942, abs=5e-5
-    )  # Fasanmade 2011, both printed
-    assert variance(22.1, "percent CV, variance = ln(1 + CV^2)") == pytest.approx(
-        0.048, abs=5e-4
-    )  # Fasanmade 2009
+    assert variance(30.7, "percent CV, SD = CV") == pytest.approx(0.0942, abs=5e-5)  # Fasanmade 2011, both printed
+    assert variance(22.1, "percent CV, variance = ln(1 + CV^2)") == pytest.approx(0.048, abs=5e-4)  # Fasanmade 2009
     assert variance(0.3, "SD") == pytest.approx(0.09)
     with pytest.raises(UnknownNameError, match="scale of variability"):
         variance(30.0, "percent")
@@ -291,9 +285,7 @@ def test_a_patients_parameters_do_not_depend_on_the_chunk() -> None:
     whole = model.individual_parameters(covariates, model.etas(z))
     for start, stop in ((0, 1), (1, 8), (8, 101)):
         part = {name: x[start:stop] for name, x in covariates.items()}
-        np.testing.assert_array_equal(
-            model.individual_parameters(part, model.etas(z[start:stop])), whole[start:stop]
-        )
+        np.testing.assert_array_equal(model.individual_parameters(part, model.etas(z[start:stop])), whole[start:stop])
 
 
 # --- Parameters and covariates
@@ -462,9 +454,7 @@ def test_citations() -> None:
     assert "D'Haens GR and Mathot RAA" in entry
     # what is not known is left out
     assert "doi" not in cite("adalimumab-ternant-2015")
-    assert (
-        Citation(authors=("Vande Casteele N",), year=2019).bibtex().startswith("@article{vandecasteele2019")
-    )
+    assert Citation(authors=("Vande Casteele N",), year=2019).bibtex().startswith("@article{vandecasteele2019")
 
 
 def test_the_names_of_covariates_in_the_checks_are_known() -> None:

@@ -259,9 +259,7 @@ def test_production_rises_wanes_and_remembers_in_closed_form():
     assert lowered["R"] == pytest.approx(0.8 * risen, rel=1e-8)
 
 
-@pytest.mark.parametrize(
-    "re_exposure", [(300.0, "bolus", 350.0), (300.0, "rate", 50.0), (300.0, "depot", 350.0)]
-)
+@pytest.mark.parametrize("re_exposure", [(300.0, "bolus", 350.0), (300.0, "rate", 50.0), (300.0, "depot", 350.0)])
 def test_memory_shortens_the_rise_after_washout_only(re_exposure):
     immune = IMMUNE | {"C_ag": 1e-12}
     theta = IV | {"CL": 2.0, "KA": 2.0}  # out within weeks: 1e-70 of the first dose is left at day 300
@@ -283,9 +281,7 @@ def test_memory_asks_for_free_drug_and_for_a_dose():
     assert masked["C"][0] < 0.1 < masked["D"][0]
     assert masked["memory"].tolist() == [0.0, 1.0]
     # The end of an infusion brings no drug, however little there is.
-    ended = simulate(
-        **case, immune=IMMUNE | {"C_ag": 1e3}, events=[(0.0, "rate", 5.0), (100.0, "rate", -5.0)]
-    )
+    ended = simulate(**case, immune=IMMUNE | {"C_ag": 1e3}, events=[(0.0, "rate", 5.0), (100.0, "rate", -5.0)])
     assert ended["memory"].tolist() == [0.0, 0.0]
 
 

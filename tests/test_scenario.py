@@ -268,9 +268,7 @@ def test_a_dose_per_kg_is_refused_where_doses_are_fixed():
 
 
 def test_subcutaneous_doses_have_no_infusion_no_premedication_and_policies_in_mg():
-    policy = (
-        'name = "{}"\npremedication = "hydrocortisone"\npolicy = {{ name = "episodic", dose = "5 mg/kg" }}'
-    )
+    policy = 'name = "{}"\npremedication = "hydrocortisone"\npolicy = {{ name = "episodic", dose = "5 mg/kg" }}'
     text = edited('name = "40 mg every 2 weeks"\npolicy = "fixed"', policy.format("x"), adalimumab())
     told = faults(edited("weeks = [0]", 'weeks = [0]\ninfusion = "2 hours"', text))
     assert len(told) == 3
@@ -312,9 +310,7 @@ def test_settings_reach_arms_by_name_and_by_index():
 
 def test_settings_take_toml_values_and_plain_text():
     scenario = Scenario.load("taxit")
-    changed = scenario.with_settings(
-        ['title="a = b"', "visits_weeks=[0, 14]", "run.seed=7"], window="taxit-published"
-    )
+    changed = scenario.with_settings(['title="a = b"', "visits_weeks=[0, 14]", "run.seed=7"], window="taxit-published")
     assert changed.title == "a = b"
     assert changed.visits == (0.0, 98.0)
     assert changed.window == "taxit-published"

@@ -112,9 +112,7 @@ def test_trough_medians_equal_the_naive_twin(result: xr.Dataset) -> None:
     assert 0 < at_limit < 16  # both kinds were met
 
 
-@pytest.mark.parametrize(
-    "metric", ["ada_drug_sensitive", "ada_drug_tolerant", "ada_inconclusive", "loss_of_response"]
-)
+@pytest.mark.parametrize("metric", ["ada_drug_sensitive", "ada_drug_tolerant", "ada_inconclusive", "loss_of_response"])
 def test_antibodies_and_loss_equal_the_naive_twin(result: xr.Dataset, metric: str) -> None:
     frame = score(result, metric=metric).frame
     per_visit = [] if metric == "loss_of_response" else ["2", "30", "54"]
@@ -136,8 +134,7 @@ def naive_means(result: xr.Dataset, arm: str) -> dict[str, list[float]]:
     years = 378.0 / 365.25
     return {
         "time_in_window": [
-            100 * sum(naive_zone(levels[visit][p]) == "in_window" for visit in late) / len(late)
-            for p in range(150)
+            100 * sum(naive_zone(levels[visit][p]) == "in_window" for visit in late) / len(late) for p in range(150)
         ],
         "ada_inconclusive": [100 * sum(code == 2 for code in patient) / len(patient) for patient in codes],
         "drug_per_year": [mg / years for mg in one["dose_total"].values.tolist()],
@@ -289,9 +286,7 @@ def test_page_names_what_a_reader_needs(result: xr.Dataset) -> None:
         "Drug (mg per patient-year)",
     ):  # fmt: skip
         assert words in page
-    places = [
-        page.index(text) for text in ("Time in window", "In window at week 54", "Median trough by week")
-    ]
+    places = [page.index(text) for text in ("Time in window", "In window at week 54", "Median trough by week")]
     assert places == sorted(places)
 
 

@@ -29,9 +29,7 @@ def test_blq_counts_as_below_whatever_value_stands_there() -> None:
 
 
 def test_nothing_is_above_a_lower_bound() -> None:
-    np.testing.assert_array_equal(
-        load("target-inf-maint-clinical").classify(np.array([2.9, 3.0, 1e6])), [-1, 0, 0]
-    )
+    np.testing.assert_array_equal(load("target-inf-maint-clinical").classify(np.array([2.9, 3.0, 1e6])), [-1, 0, 0])
 
 
 def test_a_clinical_and_a_mucosal_threshold_are_two_lower_bounds() -> None:
@@ -54,17 +52,13 @@ def test_shapes_must_agree() -> None:
 
 
 def test_a_window_of_another_drug_is_refused() -> None:
-    with pytest.raises(
-        InputError, match="is for infliximab, not adalimumab; windows for adalimumab: target-ada"
-    ):
+    with pytest.raises(InputError, match="is for infliximab, not adalimumab; windows for adalimumab: target-ada"):
         load("taxit", drug="adalimumab")
     assert "taxit" in windows("infliximab")
     assert "taxit" not in windows("adalimumab")
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [(7.0, 4.0), (4.0, 4.0), (-1.0, 4.0), (math.nan, 4.0), (4.0, math.nan)]
-)
+@pytest.mark.parametrize(("low", "high"), [(7.0, 4.0), (4.0, 4.0), (-1.0, 4.0), (math.nan, 4.0), (4.0, math.nan)])
 def test_impossible_bounds_are_refused(low: float, high: float) -> None:
     with pytest.raises(InputError, match="expected 0 <= low < high"):
         TargetWindow(name="x", drug="any", low=low, high=high)

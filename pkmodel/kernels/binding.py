@@ -43,7 +43,7 @@ _C61, _C62, _C63, _C64, _C65 = (
 
 
 @jit()
-def free_drug(d, s, kss):  # type: ignore[no-untyped-def]
+def free_drug(d, s, kss):
     """(free drug C, sqrt of the discriminant) in mg/L; the form without cancellation for either sign of b."""
     b = d - s - kss
     root = math.sqrt(b * b + 4.0 * kss * d)
@@ -56,7 +56,7 @@ PARAMETERS = ("rate", "ka", "q", "k21", "v", "k_cx", "k_extra", "k_ada", "kss", 
 
 
 @jit()
-def slopes(y, p):  # type: ignore[no-untyped-def]
+def slopes(y, p):
     """Right-hand side for y = (A_d, A_c, A_p, A_S, R, u); p as in :data:`PARAMETERS`."""
     rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, tau, k_u = p
     a_d, a_c, a_p, a_s, r, u = y
@@ -73,7 +73,7 @@ def slopes(y, p):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def step(y, h, p):  # type: ignore[no-untyped-def]
+def step(y, h, p):
     """One step of length h: (new y, error of y), both as tuples of six."""
     _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, tau, k_u = p
     _, a_c, _, a_s, _, u = y
@@ -114,7 +114,7 @@ def step(y, h, p):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _solve(b, matrix):  # type: ignore[no-untyped-def]
+def _solve(b, matrix):
     m11, m12, m21, m22, inv, i_d, i_p, i_r, i_u, ka, k21, v, r_u, r_c, p_c, p_s = matrix
     x_d = b[0] * i_d
     x_u = b[5] * i_u
@@ -133,7 +133,7 @@ def _solve(b, matrix):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _add1(y, a, k):  # type: ignore[no-untyped-def]
+def _add1(y, a, k):
     return (
         y[0] + a * k[0],
         y[1] + a * k[1],
@@ -145,15 +145,15 @@ def _add1(y, a, k):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _add2(y, a, k, b, l):  # type: ignore[no-untyped-def]
+def _add2(y, a, k, b, l):
     return _add1(_add1(y, a, k), b, l)
 
 
 @jit()
-def _add3(y, a, k, b, l, c, m):  # type: ignore[no-untyped-def]
+def _add3(y, a, k, b, l, c, m):
     return _add1(_add2(y, a, k, b, l), c, m)
 
 
 @jit()
-def _add4(y, a, k, b, l, c, m, d, n):  # type: ignore[no-untyped-def]
+def _add4(y, a, k, b, l, c, m, d, n):
     return _add1(_add3(y, a, k, b, l, c, m), d, n)

@@ -10,6 +10,7 @@ chapters 3 and 11 (argument reduction by multiples of ln 2 in two parts; polynom
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ def _as_bits(typing_context: Any, value: Any) -> Any:
     return types.int64(types.float64), generate
 
 
+as_float: Callable[[Any], Any] = _as_float
+as_bits: Callable[[Any], Any] = _as_bits
+
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: n times it is exact
 _LN2_LOW = 1.90821492927058770002e-10
@@ -50,7 +54,7 @@ _1023 = np.int64(1023)
 
 
 @jit(inline="always")
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """exp(x) for -700 <= x <= 700; below that range it stays at exp(-700), which is 0 for every use here."""
     x = max(x, -700.0)
     shifted = x * _LOG2E + _ROUND
@@ -64,17 +68,17 @@ def exp(x):  # type: ignore[no-untyped-def]
     high = 2.48015873015873e-05 + r * 2.7557319223985893e-06 + r2 * (2.755731922398589e-07 + r * 2.505210838544172e-08)
     top = 2.08767569878681e-09 + r * 1.6059043836821613e-10
     value = low + r4 * (middle + r4 * (high + r4 * top))
-    return value * _as_float((_as_bits(shifted) + _1023) << _52)
+    return value * as_float((as_bits(shifted) + _1023) << _52)
 
 
 @jit(inline="always")
-def log(x):  # type: ignore[no-untyped-def]
+def log(x):
     """Natural logarithm of a positive normal x, to about 2e-16 relative away from 1 and absolute near it."""
-    bits = _as_bits(x)
+    bits = as_bits(x)
     # centre the mantissa on 1: sqrt(1/2) <= m < sqrt(2)
     shifted = bits - np.int64(0x3FE6A09E667F3BCD)
     n = shifted >> _52
-    m = _as_float(bits - (n << _52))
+    m = as_float(bits - (n << _52))
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s

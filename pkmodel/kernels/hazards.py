@@ -9,7 +9,7 @@ from pkmodel.kernels.layout import C_AG, C_TOL, EC50, GAMMA, HILL, LAMBDA_MECH, 
 
 
 @jit()
-def immunogenic_stimulus(concentration, immune):  # type: ignore[no-untyped-def]
+def immunogenic_stimulus(concentration, immune):
     """g(C) = C / (C + C_ag) / (1 + (C / C_tol)^gamma): low but present drug immunises, high drug tolerises."""
     if concentration <= 0.0:
         return 0.0
@@ -20,7 +20,7 @@ def immunogenic_stimulus(concentration, immune):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def effect(c_e, response):  # type: ignore[no-untyped-def]
+def effect(c_e, response):
     """E(C_e) = C_e^g / (EC50^g + C_e^g)."""
     if c_e <= 0.0:
         return 0.0
@@ -31,13 +31,13 @@ def effect(c_e, response):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def loss_hazard(c_e, response):  # type: ignore[no-untyped-def]
+def loss_hazard(c_e, response):
     """Hazard of loss of response, 1/d: lambda_mech + lambda_pk (1 - E(C_e))."""
     return response[LAMBDA_MECH] + response[LAMBDA_PK] * (1.0 - effect(c_e, response))
 
 
 @jit()
-def loss_hazard_slope(c_e, response):  # type: ignore[no-untyped-def]
+def loss_hazard_slope(c_e, response):
     """Derivative of :func:`loss_hazard` with respect to C_e."""
     if c_e <= 0.0:
         return 0.0

@@ -35,7 +35,20 @@ DRIVE_RATE = 2  # 1/d, 0 for persistent antibody
 N_SUBJECT = 3
 
 # immune: one row for everybody
-H0, C_AG, C_TOL, GAMMA, TAU_R, K_ADA, K_EXTRA, KSS, IMM_ONSET, IMM_PRODUCTION, IMM_CLEARANCE, MEMORY_FACTOR = range(12)
+(
+    H0,
+    C_AG,
+    C_TOL,
+    GAMMA,
+    TAU_R,
+    K_ADA,
+    K_EXTRA,
+    KSS,
+    IMM_ONSET,
+    IMM_PRODUCTION,
+    IMM_CLEARANCE,
+    MEMORY_FACTOR,
+) = range(12)
 N_IMMUNE = 12
 
 # response: one row for everybody

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 
 from pkmodel.kernels._jit import jit
-from pkmodel.kernels.layout import CL, KA, Q, V1, V2
+from pkmodel.kernels.layout import CL, KA, V1, V2, Q
 
 
 @jit()
-def convolve2(a, ea, b, eb, t):  # type: ignore[no-untyped-def]
+def convolve2(a, ea, b, eb, t):
     """Integral over s in [0, t] of exp(-a (t - s)) exp(-b s); ``ea = exp(-a t)``, ``eb = exp(-b t)``."""
     x = (a - b) * t
     if abs(x) > 0.02:
@@ -27,7 +27,7 @@ def convolve2(a, ea, b, eb, t):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def convolve3(a, ea, b, eb, c, ec, t):  # type: ignore[no-untyped-def]
+def convolve3(a, ea, b, eb, c, ec, t):
     """Convolution of three exponentials on [0, t] (symmetric in the rates)."""
     ab = abs(a - b)
     ac = abs(a - c)
@@ -43,7 +43,7 @@ def convolve3(a, ea, b, eb, c, ec, t):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def modes(theta, factor):  # type: ignore[no-untyped-def]
+def modes(theta, factor):
     """Rates and weights of a patient: (k12, k21, alpha, beta, p_alpha, p_beta); CL is multiplied by ``factor``.
 
     With Q = 0 and V2 = 1 this is the one-compartment model: beta = 0 with weight 0.
@@ -59,7 +59,7 @@ def modes(theta, factor):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def central_amount(theta, mode, a_d, a_c, a_p, rate, t):  # type: ignore[no-untyped-def]
+def central_amount(theta, mode, a_d, a_c, a_p, rate, t):
     """Amount in the central compartment (mg), ``t`` days after amounts a_d, a_c, a_p with a constant rate."""
     _, k21, alpha, beta, p_alpha, p_beta = mode
     ea = math.exp(-alpha * t)
@@ -68,20 +68,16 @@ def central_amount(theta, mode, a_d, a_c, a_p, rate, t):  # type: ignore[no-unty
     if a_p != 0.0:
         amount += a_p * k21 * convolve2(alpha, ea, beta, eb, t)
     if rate != 0.0:
-        amount += rate * (
-            p_alpha * convolve2(alpha, ea, 0.0, 1.0, t) + p_beta * convolve2(beta, eb, 0.0, 1.0, t)
-        )
+        amount += rate * (p_alpha * convolve2(alpha, ea, 0.0, 1.0, t) + p_beta * convolve2(beta, eb, 0.0, 1.0, t))
     if a_d != 0.0:
         ka = theta[KA]
         ek = math.exp(-ka * t)
-        amount += (
-            ka * a_d * (p_alpha * convolve2(alpha, ea, ka, ek, t) + p_beta * convolve2(beta, eb, ka, ek, t))
-        )
+        amount += ka * a_d * (p_alpha * convolve2(alpha, ea, ka, ek, t) + p_beta * convolve2(beta, eb, ka, ek, t))
     return amount
 
 
 @jit()
-def peripheral_amount(theta, mode, a_d, a_c, a_p, rate, t):  # type: ignore[no-untyped-def]
+def peripheral_amount(theta, mode, a_d, a_c, a_p, rate, t):
     """Amount in the peripheral compartment (mg); arguments as in :func:`central_amount`."""
     k12, _, alpha, beta, p_alpha, p_beta = mode
     if k12 == 0.0:
@@ -98,7 +94,7 @@ def peripheral_amount(theta, mode, a_d, a_c, a_p, rate, t):  # type: ignore[no-u
 
 
 @jit()
-def effect_site(theta, mode, k, c_e, a_d, a_c, a_p, rate, t):  # type: ignore[no-untyped-def]
+def effect_site(theta, mode, k, c_e, a_d, a_c, a_p, rate, t):
     """Effect-site concentration (mg/L): dC_e/dt = k (C - C_e)."""
     _, k21, alpha, beta, p_alpha, p_beta = mode
     ea = math.exp(-alpha * t)

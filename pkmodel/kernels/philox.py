@@ -25,7 +25,7 @@ _12 = np.uint64(12)
 
 
 @jit(inline="always")
-def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def philox(c0, c1, c2, c3, k0, k1):
     """Four 32-bit words (held in uint64) for a counter of four words and a key of two."""
     for _ in range(10):
         p0 = _M0 * c0
@@ -40,7 +40,7 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @jit(inline="always")
-def uniform_at(seed, index, stream, patient, replicate):  # type: ignore[no-untyped-def]
+def uniform_at(seed, index, stream, patient, replicate):
     """One uniform strictly inside (0, 1): (k + 1/2) 2**-52, exact in double precision for every k."""
     w0, w1, _, _ = philox(
         np.uint64(index),
@@ -54,13 +54,13 @@ def uniform_at(seed, index, stream, patient, replicate):  # type: ignore[no-unty
 
 
 @jit(inline="always")
-def _horner(r, a7, a6, a5, a4, a3, a2, a1, a0):  # type: ignore[no-untyped-def]
+def _horner(r, a7, a6, a5, a4, a3, a2, a1, a0):
     return ((((((a7 * r + a6) * r + a5) * r + a4) * r + a3) * r + a2) * r + a1) * r + a0
 
 
 # fmt: off
 @jit()
-def normal_quantile(p):  # type: ignore[no-untyped-def]
+def normal_quantile(p):
     """Inverse of the standard normal distribution function, about 1e-15 relative.
 
     Source: Wichura MJ. Algorithm AS 241: the percentage points of the normal distribution. Appl Stat
@@ -102,7 +102,7 @@ def normal_quantile(p):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def fill_uniform(seed, stream, replicate, first, patients, out):  # type: ignore[no-untyped-def]
+def fill_uniform(seed, stream, replicate, first, patients, out):
     """Fill ``out[i, j]`` with the uniform of patient ``patients[i]`` and index ``first + j``."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -110,7 +110,7 @@ def fill_uniform(seed, stream, replicate, first, patients, out):  # type: ignore
 
 
 @jit()
-def fill_normal(seed, stream, replicate, first, patients, out):  # type: ignore[no-untyped-def]
+def fill_normal(seed, stream, replicate, first, patients, out):
     """Fill ``out[i, j]`` with the standard normal of patient ``patients[i]`` and index ``first + j``."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):

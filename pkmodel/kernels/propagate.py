@@ -32,7 +32,7 @@ _LOG_PANEL = math.exp(2.0)  # growth of (knee + time) over a panel while drug ri
 
 
 @jit()
-def _clearance_factor(state, immune):  # type: ignore[no-untyped-def]
+def _clearance_factor(state, immune):
     factor = state[at.OCCASION]
     if state[at.COTHERAPY] > 0.0:
         factor *= immune[at.IMM_CLEARANCE] ** state[at.COTHERAPY]
@@ -40,7 +40,7 @@ def _clearance_factor(state, immune):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _panel(theta, mode, state, immune, response, onset_rate, a, b, knee):  # type: ignore[no-untyped-def]
+def _panel(theta, mode, state, immune, response, onset_rate, a, b, knee):
     """Integrals over [a, b] (d since the last event) of the onset hazard and of the hazard of loss.
 
     With a finite ``knee`` the nodes are even in log(knee + t): within minutes of the start of an infusion the
@@ -75,7 +75,7 @@ def _panel(theta, mode, state, immune, response, onset_rate, a, b, knee):  # typ
 
 
 @jit()
-def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, which, amount):  # type: ignore[no-untyped-def]
+def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, which, amount):
     """Time in [a, b] at which the integral from a reaches ``amount`` (which: 0 onset, 1 loss); NaN if never.
 
     Newton on the increasing integral, kept inside a bracket that bisection shrinks.
@@ -107,7 +107,7 @@ def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, whic
 
 
 @jit()
-def _effect_at(theta, mode, state, response, t):  # type: ignore[no-untyped-def]
+def _effect_at(theta, mode, state, response, t):
     return linear.effect_site(
         theta,
         mode,
@@ -122,7 +122,7 @@ def _effect_at(theta, mode, state, response, t):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _fall_time(theta, mode, state, response, a, b):  # type: ignore[no-untyped-def]
+def _fall_time(theta, mode, state, response, a, b):
     """Time in [a, b] at which the effect site, above C_relapse at a and below it at b, crosses (bisection)."""
     for _ in range(50):
         middle = 0.5 * (a + b)
@@ -134,7 +134,7 @@ def _fall_time(theta, mode, state, response, a, b):  # type: ignore[no-untyped-d
 
 
 @jit()
-def _write(out, row, k, v, a_c, a_s, kss, clearance, k_cx):  # type: ignore[no-untyped-def]
+def _write(out, row, k, v, a_c, a_s, kss, clearance, k_cx):
     """Free drug, free antibody, total antibody (mg/L) and the clearance that the total drug sees (L/d)."""
     d = a_c / v
     if a_s == 0.0:
@@ -153,7 +153,7 @@ def _write(out, row, k, v, a_c, a_s, kss, clearance, k_cx):  # type: ignore[no-u
 
 
 @jit()
-def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, out, row):  # type: ignore[no-untyped-def]
+def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, out, row):
     """Closed form from t0 to t1 or to onset: (time reached, next output). Onset sets ONSET_TIME."""
     factor = _clearance_factor(state, immune)
     mode = linear.modes(theta, factor)
@@ -225,7 +225,7 @@ def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, o
 
 
 @jit()
-def _effect_over_step(k, c_e, c0, s0, c1, s1, h):  # type: ignore[no-untyped-def]
+def _effect_over_step(k, c_e, c0, s0, c1, s1, h):
     """C_e after a step in which C follows the cubic with values c0, c1 and slopes s0, s1 at its ends.
 
     Exact for the cubic: k times the convolution of exp(-k t) with it, by repeated integration by parts;
@@ -249,14 +249,14 @@ def _effect_over_step(k, c_e, c0, s0, c1, s1, h):  # type: ignore[no-untyped-def
 
 
 @jit()
-def _hermite(x, f0, d0, f1, d1, h):  # type: ignore[no-untyped-def]
+def _hermite(x, f0, d0, f1, d1, h):
     """Cubic through (0, f0) and (1, f1) with slopes d0, d1 per unit of time, at x in [0, 1]."""
     u = 1.0 - x
     return f0 * (1.0 + 2.0 * x) * u * u + f1 * x * x * (3.0 - 2.0 * x) + h * x * u * (d0 * u - d1 * x)
 
 
 @jit()
-def _after_onset(theta, state, immune, response, subject, t0, t1, times, k, out, row):  # type: ignore[no-untyped-def]
+def _after_onset(theta, state, immune, response, subject, t0, t1, times, k, out, row):
     """Integrate the antibody system from t0 to t1: (status, next output)."""
     v = theta[at.V1]
     cl = theta[at.CL] * _clearance_factor(state, immune)
@@ -289,10 +289,8 @@ def _after_onset(theta, state, immune, response, subject, t0, t1, times, k, out,
         if left <= 0.0:
             break
         last = h >= left
-        if last:
-            trial = left
-        else:
-            trial = 0.5 * left if h > 0.5 * left else h
+        # two equal steps rather than a long one and a sliver
+        trial = left if last else min(h, 0.5 * left)
         new, error = binding.step(y, trial, p)
         size = max(
             abs(error[1]) / (atol + RELATIVE_TOLERANCE * max(y[1], new[1])),
@@ -339,7 +337,7 @@ def _after_onset(theta, state, immune, response, subject, t0, t1, times, k, out,
 
 
 @jit()
-def _effect_step(state, response, y, new, t, h, p):  # type: ignore[no-untyped-def]
+def _effect_step(state, response, y, new, t, h, p):
     """Carry effect site, hazard of loss and relapse clock over an accepted step (fourth order, as the step)."""
     c0, s0 = _free_and_slope(y, p)
     c1, s1 = _free_and_slope(new, p)
@@ -379,7 +377,7 @@ def _effect_step(state, response, y, new, t, h, p):  # type: ignore[no-untyped-d
 
 
 @jit()
-def _free_and_slope(y, p):  # type: ignore[no-untyped-def]
+def _free_and_slope(y, p):
     """Free drug (mg/L) and its rate of change (mg/L/d)."""
     v, kss = p[4], p[8]
     c, root = binding.free_drug(y[1] / v, y[3] / v, kss)
@@ -388,15 +386,15 @@ def _free_and_slope(y, p):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _apply(theta, state, immune, kind, value, t, tables):  # type: ignore[no-untyped-def]
+def _apply(theta, state, immune, kind, value, t, tables):
     """What an event does, at time t, to state and theta (in place)."""
-    if kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0):
-        if state[at.ONSET_TIME] < math.inf and state[at.MEMORY] == 1.0:
-            v = theta[at.V1]
-            c, _ = binding.free_drug(state[at.A_CENTRAL] / v, state[at.A_ANTIBODY] / v, immune[at.KSS])
-            # drug had washed out and comes back: the second response is faster than the first
-            if c < immune[at.C_AG]:
-                state[at.MEMORY] = immune[at.MEMORY_FACTOR]
+    arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
+    if arrives and state[at.ONSET_TIME] < math.inf and state[at.MEMORY] == 1.0:
+        v = theta[at.V1]
+        c, _ = binding.free_drug(state[at.A_CENTRAL] / v, state[at.A_ANTIBODY] / v, immune[at.KSS])
+        # drug had washed out and comes back: the second response is faster than the first
+        if c < immune[at.C_AG]:
+            state[at.MEMORY] = immune[at.MEMORY_FACTOR]
     if kind == at.BOLUS:
         state[at.A_CENTRAL] += value
         state[at.LAST_INPUT] = t
@@ -422,8 +420,22 @@ def _apply(theta, state, immune, kind, value, t, tables):  # type: ignore[no-unt
 
 @jit()
 def advance_patient(
-    row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
-):  # type: ignore[no-untyped-def]
+    row,
+    theta,
+    state,
+    subject,
+    immune,
+    response,
+    time,
+    until,
+    offsets,
+    ev_time,
+    ev_kind,
+    ev_value,
+    tables,
+    times,
+    out,
+):
     """Advance one patient from ``time`` to ``until`` through its events; returns a status code."""
     k = 0
     t = time
@@ -434,7 +446,17 @@ def advance_patient(
         if t1 > t:
             if state[row, at.ONSET_TIME] == math.inf:
                 reached, k = _before_onset(
-                    theta[row], state[row], immune, response, subject[row, at.ONSET_THRESHOLD], t, t1, times, k, out, row
+                    theta[row],
+                    state[row],
+                    immune,
+                    response,
+                    subject[row, at.ONSET_THRESHOLD],
+                    t,
+                    t1,
+                    times,
+                    k,
+                    out,
+                    row,
                 )
             else:
                 reached = t
@@ -456,8 +478,22 @@ def advance_patient(
 
 @jit()
 def advance_serial(
-    theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out, status
-):  # type: ignore[no-untyped-def]
+    theta,
+    state,
+    subject,
+    immune,
+    response,
+    time,
+    until,
+    offsets,
+    ev_time,
+    ev_kind,
+    ev_value,
+    tables,
+    times,
+    out,
+    status,
+):
     """Advance every patient on the calling thread (safe in servers and worker processes)."""
     for row in range(state.shape[0]):
         status[row] = advance_patient(
@@ -468,8 +504,22 @@ def advance_serial(
 
 @jit(parallel=True)
 def advance_parallel(
-    theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out, status
-):  # type: ignore[no-untyped-def]
+    theta,
+    state,
+    subject,
+    immune,
+    response,
+    time,
+    until,
+    offsets,
+    ev_time,
+    ev_kind,
+    ev_value,
+    tables,
+    times,
+    out,
+    status,
+):
     """Advance every patient, patients shared out over threads; the same bits as :func:`advance_serial`."""
     for row in numba.prange(state.shape[0]):
         status[row] = advance_patient(

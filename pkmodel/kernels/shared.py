@@ -26,7 +26,7 @@ BLOCK = 64  # patients a thread takes at a time
 
 
 @jit(inline="always")
-def _convolve(a, ea, b, eb, t):  # type: ignore[no-untyped-def]
+def _convolve(a, ea, b, eb, t):
     """As ``linear.convolve2`` without a branch, so that loops over it vectorise."""
     x = (a - b) * t
     series = ea * t * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0)))))
@@ -36,7 +36,7 @@ def _convolve(a, ea, b, eb, t):  # type: ignore[no-untyped-def]
 
 
 @jit(inline="always")
-def _modes(cl, v1, q, v2):  # type: ignore[no-untyped-def]
+def _modes(cl, v1, q, v2):
     """(alpha, beta, p_alpha, p_beta, q_alpha, w_alpha, w_beta): rates, projections of a central and a
     peripheral amount on the modes (q_beta = -q_alpha), peripheral amount carried by a unit of each mode."""
     k10 = cl / v1
@@ -59,7 +59,7 @@ def _modes(cl, v1, q, v2):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _fill_tables(durations, alpha, beta, ka, depot, infused, tables):  # type: ignore[no-untyped-def]
+def _fill_tables(durations, alpha, beta, ka, depot, infused, tables):
     """Rows of ``tables`` over durations: decay of both modes, of the depot, and convolutions with the input."""
     count = durations.size
     for j in range(count):
@@ -80,7 +80,7 @@ def _fill_tables(durations, alpha, beta, ka, depot, infused, tables):  # type: i
 def patient(
     theta, dose_scale, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time, durations, infused,
     change_time, change_factor, tables, row, fresh, own,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Free drug (mg/L) of one patient at every output time, into ``row``.
 
     ``fresh`` (7, 1) and ``own`` (1,) are room for the durations around the patient's own change of clearance.
@@ -151,7 +151,7 @@ def patient(
 
 
 @jit(inline="always")
-def _level(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):  # type: ignore[no-untyped-def]
+def _level(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):
     amount = z1 * tables[0, j] + z2 * tables[1, j]
     if depot:
         amount += ka * a_d * (p1 * tables[3, j] + p2 * tables[4, j])
@@ -161,7 +161,7 @@ def _level(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):  # type: ignore[no-
 
 
 @jit(inline="always")
-def _move(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):  # type: ignore[no-untyped-def]
+def _move(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):
     z1 = z1 * tables[0, j]
     z2 = z2 * tables[1, j]
     if depot:
@@ -178,7 +178,7 @@ def _move(z1, z2, a_d, rate, ka, p1, p2, tables, j, depot):  # type: ignore[no-u
 def _block(
     first, last, theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time,
     durations, infused, change_time, change_factor, out,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     tables = np.zeros((7, durations.size))
     fresh = np.zeros((7, 1))
     own = np.zeros(1)
@@ -196,7 +196,7 @@ def _block(
 def run_serial(
     theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time, durations,
     infused, change_time, change_factor, out,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """All patients on the calling thread; ``out`` is (patient, time)."""
     _block(
         0, theta.shape[0], theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table,
@@ -208,7 +208,7 @@ def run_serial(
 def run_parallel(
     theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time, durations,
     infused, change_time, change_factor, out,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """All patients, blocks of them shared out over threads; the same bits as :func:`run_serial`."""
     n = theta.shape[0]
     for block in numba.prange((n + BLOCK - 1) // BLOCK):

@@ -57,10 +57,7 @@ def make(name: str, parameters: Mapping[str, Any] | None = None) -> Any:
     faults += [
         Fault(key=field.name, problem=f"policy '{name}' needs '{field.name}'", remedy="add it")
         for field in fields(kind)
-        if field.init
-        and field.default is MISSING
-        and field.default_factory is MISSING
-        and field.name not in parameters
+        if field.init and field.default is MISSING and field.default_factory is MISSING and field.name not in parameters
     ]
     if faults:
         raise InputError(faults)

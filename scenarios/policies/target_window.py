@@ -77,6 +77,8 @@ class AdjustToWindow:
         can_lower = visit.dose > visit.first_dose
         interval = np.where(below & can_shorten, np.maximum(visit.interval - step, shortest), visit.interval)
         interval = np.where(above & ~can_lower, np.minimum(interval + step, longest), interval)
-        dose = np.where(below & ~can_shorten, np.maximum(np.minimum(visit.dose + raise_by, cap), visit.dose), visit.dose)
+        dose = np.where(
+            below & ~can_shorten, np.maximum(np.minimum(visit.dose + raise_by, cap), visit.dose), visit.dose
+        )
         dose = np.where(above & can_lower, np.maximum(visit.dose - raise_by, visit.first_dose), dose)
         return Orders(give=visit.due, amount=visit.dose, dose=dose, interval=interval)
