@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,14 +35,14 @@ class Workload:
     reference
         The right concentrations, (patient, time) mg/L.
     by_hand
-        The same with plain NumPy; None if there is no fast form.
+        The same with NumPy, by name of the form: "plain" and "tuned" (see :mod:`benchmarks.superposition`).
     """
 
     name: str
     patients: int
     run: Callable[[int], xr.Dataset]
     reference: Callable[[], Any]
-    by_hand: Callable[[], Floats] | None = None
+    by_hand: Mapping[str, Callable[[], Floats]] = field(default_factory=dict)
 
     def error(self) -> float:
         """Largest error of the result."""
@@ -76,7 +76,10 @@ def w1(n: int, years: float = 1.0) -> Workload:
         patients=n,
         run=lambda threads: pk.simulate(model, patients, regimen, days, seed=SEED, threads=threads),
         reference=lambda: references.infusions(theta, doses, days),
-        by_hand=lambda: superposition.infusions(theta, doses, days),
+        by_hand={
+            "plain": lambda: superposition.plain_infusions(theta, doses, days),
+            "tuned": lambda: superposition.infusions(theta, doses, days),
+        },
     )
 
 
@@ -86,42 +89,15 @@ def w2(n: int) -> Workload:
     regimen, days, doses = _w1_regimen()
     theta = _individual(model, patients)
     changes = np.random.default_rng(SEED).uniform(14.0, 350.0, n)
+    change = pk.ClearanceChange(time=changes, factor=np.full(n, W2_FACTOR))
     return Workload(
         name="W2",
         patients=n,
-        run=lambda threads: _with_clearance_change(model, patients, regimen, days, changes, threads),
+        run=lambda threads: pk.simulate(
+            model, patients, regimen, days, seed=SEED, clearance_change=change, threads=threads
+        ),
         reference=lambda: references.infusions(theta, doses, days, factor=W2_FACTOR, changes=changes),
     )
-
-
-def _with_clearance_change(
-    model: pk.PopulationModel,
-    patients: pk.Patients,
-    regimen: pk.Regimen,
-    days: Floats,
-    changes: Floats,
-    threads: int,
-) -> xr.Dataset:
-    """Simulate with a change of clearance as an event of each patient.
-
-    The one place that says how this is asked for, because the interface for it is still being settled.
-    """
-    from pkmodel import dataset
-    from pkmodel.simulation import regimen_events
-
-    draws, n = pk.Draws(SEED), len(patients)
-    state = pk.start(model, patients, draws)
-    change = pk.Events(
-        row=np.arange(n),
-        time=changes,
-        kind=np.full(n, at.OCCASION_SET),
-        value=np.full(n, W2_FACTOR),
-        tables=np.empty((0, at.N_THETA)),
-    )
-    events = pk.Events.merge([change, regimen_events(regimen, model, patients, draws, state.theta, None)])
-    out = np.zeros((n, days.size, 4))
-    pk.advance(state, events, until=float(days[-1]), times=days[1:], into=out[:, 1:], threads=threads)
-    return dataset.trajectories(out, days, model, patients, seed=SEED, immunogenicity=None, assays=None, draws=draws)
 
 
 def w4(n: int) -> Workload:
@@ -142,7 +118,10 @@ def w4(n: int) -> Workload:
         patients=n,
         run=lambda threads: pk.simulate(model, patients, regimen, days, seed=SEED, threads=threads),
         reference=lambda: references.depots(KA, CL, V1, doses, days),
-        by_hand=lambda: superposition.depots(KA, CL, V1, doses, days),
+        by_hand={
+            "plain": lambda: superposition.plain_depots(KA, CL, V1, doses, days),
+            "tuned": lambda: superposition.depots(KA, CL, V1, doses, days),
+        },
     )
 
 

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config as numba_config
+from numba.core import config
 
+_CONFIG: Any = config  # its attributes are set at run time
 _HERE = Path(__file__).parent
 
 
 @functools.cache
 def source_stamp() -> bytes:
     """Hash of every kernel source and of the settings that change the machine code."""
-    digest = hashlib.sha256(repr((numba.__version__, numba_config.BOUNDSCHECK)).encode())
+    digest = hashlib.sha256(repr((numba.__version__, _CONFIG.BOUNDSCHECK)).encode())
     for path in sorted(_HERE.rglob("*.py")):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
@@ -40,7 +41,7 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", **options}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        if numba_config.DISABLE_JIT:
+        if _CONFIG.DISABLE_JIT:
             return function
         kernel = numba.njit(**settings)(function)
         try:

@@ -10,7 +10,6 @@ chapters 3 and 11 (argument reduction by multiples of ln 2 in two parts; polynom
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,8 +40,8 @@ def _as_bits(typing_context: Any, value: Any) -> Any:
     return types.int64(types.float64), generate
 
 
-as_float: Callable[[Any], Any] = _as_float
-as_bits: Callable[[Any], Any] = _as_bits
+as_float: Any = _as_float
+as_bits: Any = _as_bits
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: n times it is exact

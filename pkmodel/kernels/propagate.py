@@ -27,7 +27,7 @@ _ABSOLUTE_MG_PER_L = 1e-7
 _MIN_STEP = 1e-9
 _MAX_STEPS = 100_000
 _FIRST_PANEL = 0.5  # d; then panels as long as the time since the last change of the input ...
-_LONGEST_PANEL = 8.0  # ... up to this: the four-point rule is then good to 1e-8 of the hazard
+_LONGEST_PANEL = 8.0  # ... up to this, and to one time constant of the slowest decay (drug falls by e at most)
 _LOG_PANEL = math.exp(2.0)  # growth of (knee + time) over a panel while drug rises from near nothing
 
 
@@ -173,11 +173,13 @@ def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, o
             knee = (a_c / theta[at.V1] + immune[at.C_AG]) / rise
         if knee > _FIRST_PANEL:
             knee = math.inf  # a rise slower than the first panel needs no help
+        slowest = mode[3] if mode[0] > 0.0 else mode[2]
+        longest = min(_LONGEST_PANEL, 1.0 / slowest)
         above = state[at.EFFECT] >= response[at.C_RELAPSE]
         while a < end:
             if a >= _FIRST_PANEL:
                 knee = math.inf
-            width = max(_FIRST_PANEL, min(t0 + a - state[at.LAST_INPUT], _LONGEST_PANEL))
+            width = max(_FIRST_PANEL, min(t0 + a - state[at.LAST_INPUT], longest))
             if knee < math.inf:
                 width = min(width, (knee + a) * (_LOG_PANEL - 1.0))
             b = a + width
