@@ -127,6 +127,8 @@ def run(
         timetable.infused,
         change_time,
         change_factor,
+        bool(np.any(theta[:, at.Q] > 0.0)),
+        bool(np.any(theta[:, at.KA] > 0.0)),
         out,
     )
 
