@@ -222,7 +222,8 @@ def _segment(first, last, out_table, end_row, par, state, tables, rate, two, dep
 @jit()
 def _block(
     first, last, theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time,
-    durations, infused, change_time, change_factor, two, depot, par, state, tables, line, spans, patch, patched, buffer, rate, segment, out,
+    durations, infused, change_time, change_factor, two, depot, par, state, tables, line, spans, patch, patched,
+    buffer, rate, segment, out,
 ):  # fmt: skip
     """Up to LANES patients; the lanes beyond ``last`` repeat its last patient and are thrown away."""
     pending = 0

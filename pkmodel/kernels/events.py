@@ -1,0 +1,42 @@
+"""What an event does to a patient's state and parameters."""
+
+from __future__ import annotations
+
+import math
+
+from pkmodel.kernels import binding
+from pkmodel.kernels import layout as at
+from pkmodel.kernels._jit import jit
+
+
+@jit()
+def apply(theta, state, immune, kind, value, t, tables):
+    """What an event does, at time t, to state and theta (in place)."""
+    arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
+    if arrives and state[at.ONSET_TIME] < math.inf and state[at.MEMORY] == 1.0:
+        v = theta[at.V1]
+        c, _ = binding.free_drug(state[at.A_CENTRAL] / v, state[at.A_ANTIBODY] / v, immune[at.KSS])
+        # drug had washed out and comes back: the second response is faster than the first
+        if c < immune[at.C_AG]:
+            state[at.MEMORY] = immune[at.MEMORY_FACTOR]
+    if kind == at.BOLUS:
+        state[at.A_CENTRAL] += value
+        state[at.LAST_INPUT] = t
+    elif kind == at.DEPOT:
+        state[at.A_DEPOT] += value * theta[at.F]
+        state[at.LAST_INPUT] = t
+    elif kind == at.RATE_CHANGE:
+        state[at.RATE] += value
+        state[at.RUNNING] += 1.0 if value > 0.0 else -1.0
+        if state[at.RUNNING] == 0.0:
+            state[at.RATE] = 0.0
+        state[at.LAST_INPUT] = t
+    elif kind == at.COTHERAPY_SET:
+        state[at.COTHERAPY] = value
+    elif kind == at.STEROID_SET:
+        state[at.STEROID] = value
+    elif kind == at.OCCASION_SET:
+        state[at.OCCASION] = value
+    elif kind == at.PARAMETERS_SET:
+        for j in range(at.N_THETA):
+            theta[j] = tables[int(value), j]
