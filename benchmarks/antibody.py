@@ -143,7 +143,7 @@ def antibody_workload(n: int) -> AntibodyWorkload:
     layer = pk.Immunogenicity.load("infliximab").with_values(h0=1e12, memory_factor=1.0)
     patients = sc.Cohort.load("adult-crohn").sample(n, seed=SEED)
     regimen = pk.Regimen.induction("5 mg/kg").then(pk.Regimen.every("8 weeks", dose="5 mg/kg", until="54 weeks"))
-    days = 7.0 * np.arange(55)
+    days = np.arange(0.0, 7.0 * 55, 7.0)
     state = pk.start(model, patients, pk.Draws(SEED), immunogenicity=layer)
     parameters = np.empty((n, 11))
     parameters[:, [CL, V, Q, V2]] = state.theta[:, [at.CL, at.V1, at.Q, at.V2]]

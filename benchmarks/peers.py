@@ -114,7 +114,7 @@ def _compiled_slopes(numba: Any, signature: Any) -> Any:
     """:func:`benchmarks.antibody.slopes` as a C function."""
     count = 12  # parameters and the infusion rate
 
-    @numba.njit  # type: ignore[untyped-decorator]
+    @numba.njit
     def choose(condition, yes, no):  # type: ignore[no-untyped-def]
         return yes if condition else no
 

@@ -11,7 +11,19 @@ import numpy as np
 from benchmarks.antibody import START, AntibodyTask
 from benchmarks.peers import ABSOLUTE, Floats, Solve
 
-_PARAMETERS = ("CL", "V", "Q", "V2", "k_extra", "k_ada", "Kss", "C_ag", "R_max", "tau", "k_u")  # order of the task
+_PARAMETERS = (
+    "CL",
+    "V",
+    "Q",
+    "V2",
+    "k_extra",
+    "k_ada",
+    "Kss",
+    "C_ag",
+    "R_max",
+    "tau",
+    "k_u",
+)  # order of the task
 _STATES = ("A_c", "A_p", "A_S", "R", "u")
 _ASSIGNED = {
     "D": "A_c / V",
@@ -39,7 +51,7 @@ def _mathml(node: ast.expr) -> str:
     match node:
         case ast.Name(id=name):
             return f"<ci> {name} </ci>"
-        case ast.Constant(value=value):
+        case ast.Constant(value=float() | int() as value):
             return f"<cn> {value} </cn>"
         case ast.BinOp(left=left, op=op, right=right):
             return f"<apply><{_OPERATORS[type(op)]}/>{_mathml(left)}{_mathml(right)}</apply>"
@@ -60,9 +72,7 @@ def sbml() -> str:
         return f'<{kind}Rule variable="{name}">{content}</{kind}Rule>'
 
     constants = "".join(f'<parameter id="{name}" value="1" constant="true"/>' for name in _PARAMETERS)
-    moving = "".join(
-        f'<parameter id="{name}" value="0" constant="false"/>' for name in (*_STATES, *_ASSIGNED, "rate")
-    )
+    moving = "".join(f'<parameter id="{name}" value="0" constant="false"/>' for name in (*_STATES, *_ASSIGNED, "rate"))
     rules = [rule("assignment", *item) for item in _ASSIGNED.items()] + [rule("rate", *item) for item in _RATES.items()]
     return (
         '<?xml version="1.0"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">'
@@ -78,9 +88,7 @@ def solver(task: AntibodyTask) -> Solve:
     model = roadrunner.RoadRunner(sbml())
     model.timeCourseSelections = list(_STATES)
     integrator = model.getIntegrator()
-    stops = [
-        (np.append(begin, days).tolist(), running, outputs) for begin, days, running, outputs in task.stops()
-    ]
+    stops = [(np.append(begin, days).tolist(), running, outputs) for begin, days, running, outputs in task.stops()]
     states = np.empty((len(task), task.days.size, len(_STATES)))
 
     def solve(rtol: float) -> Floats:

@@ -29,8 +29,8 @@ class _Disposition:
     """Two-compartment disposition of patients with rates ``slopes`` and coefficients of the unit responses."""
 
     def __init__(self, CL: Floats, V1: Floats, Q: Floats, V2: Floats) -> None:
-        CL, V1, Q, V2 = (np.asarray(x, np.longdouble)[:, None] for x in (CL, V1, Q, V2))
-        k10, k12, k21 = CL / V1, Q / V1, Q / V2
+        cl, v1, q, v2 = (np.asarray(x, np.longdouble)[:, None] for x in (CL, V1, Q, V2))
+        k10, k12, k21 = cl / v1, q / v1, q / v2
         total = k10 + k12 + k21
         alpha = (total + np.sqrt(total**2 - 4 * k10 * k21)) / 2
         beta = k10 * k21 / alpha  # the smaller root as a quotient: no cancellation

@@ -44,14 +44,11 @@ class Workload:
     reference: Callable[[], Any]
     by_hand: Mapping[str, Callable[[], Floats]] = field(default_factory=dict)
 
-    def error(self) -> float:
-        """Largest error of the result."""
-        return references.max_error(self.run(1)["concentration"].to_numpy(), self.reference())
-
 
 def _individual(model: pk.PopulationModel, patients: pk.Patients) -> Floats:
     """The parameters that the simulated patients have, (patient, parameter)."""
-    return pk.start(model, patients, pk.Draws(SEED)).theta
+    theta: Floats = pk.start(model, patients, pk.Draws(SEED)).theta
+    return theta
 
 
 def _w1_model() -> pk.PopulationModel:
@@ -63,7 +60,11 @@ def _w1_regimen(years: float = 1.0) -> tuple[pk.Regimen, Floats, list[tuple[floa
     last = 54 + round(52 * (years - 1))
     weeks = [0, 2, *range(6, last + 1, 8)]
     regimen = pk.Regimen.induction("350 mg").then(pk.Regimen.every("8 weeks", dose="350 mg", until=f"{last + 1} weeks"))
-    return regimen, _WEEK * np.arange(last + 1), [(_WEEK * week, 350.0, _INFUSION) for week in weeks]
+    return (
+        regimen,
+        np.arange(0.0, _WEEK * (last + 1), _WEEK),
+        [(_WEEK * week, 350.0, _INFUSION) for week in weeks],
+    )
 
 
 def w1(n: int, years: float = 1.0) -> Workload:
@@ -109,7 +110,7 @@ def w4(n: int) -> Workload:
     regimen = pk.Regimen.induction(["160 mg", "80 mg"], weeks=(0, 2)).then(
         pk.Regimen.every("2 weeks", dose="40 mg", until="53 weeks")
     )
-    days = _WEEK * np.arange(53)
+    days = np.arange(0.0, 53 * _WEEK, _WEEK)
     doses = [(14.0 * k, mg) for k, mg in enumerate([160.0, 80.0] + [40.0] * 25)]
     theta = _individual(model, patients)
     KA, CL, V1 = theta[:, at.KA], theta[:, at.CL], theta[:, at.V1]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pkmodel import timetable, units
 from pkmodel.antibody import Immunogenicity
 from pkmodel.cotherapy import Cotherapy, strength_events
-from pkmodel.draws import Draws, Stream
+from pkmodel.draws import Draws, Stream, moment
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError, KernelError
 from pkmodel.kernels import layout as at
@@ -250,7 +250,7 @@ def regimen_events(
     n = len(patients)
     rows = np.arange(n)
     parts = []
-    for number, dose in enumerate(regimen.doses):
+    for dose in regimen.doses:
         steroid = None
         if immunogenicity is not None:
             steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
@@ -263,23 +263,23 @@ def regimen_events(
                 duration=dose.duration,
                 lag=theta[:, at.LAG],
                 steroid=steroid,
-                occasion=occasion_factors(model, patients.ids, draws, number),
+                occasion=occasion_factors(model, patients.ids, draws, dose.time),
             )
         )
     return Events.merge(parts)
 
 
 def occasion_factors(
-    model: PopulationModel, ids: NDArray[np.int64], draws: Draws, number: int
+    model: PopulationModel, ids: NDArray[np.int64], draws: Draws, day: float
 ) -> NDArray[np.float64] | None:
-    """Between-occasion factor on CL of dosing occasion ``number``; None if the model has none.
+    """Between-occasion factor on CL of the dosing occasion that begins on ``day``; None if the model has none.
 
     An occasion is the time from one dose to the next (the papers rarely define it).
     """
     variance = model.iov.get("CL", 0.0)
     if variance == 0.0:
         return None
-    z = draws.normal(Stream.OCCASION, ids, 1, first=number)[:, 0]
+    z = draws.normal(Stream.OCCASION, ids, 1, first=moment(day))[:, 0]
     return np.asarray(np.exp(math.sqrt(variance) * z))
 
 

@@ -50,8 +50,8 @@ class Events:
     def merge(cls, parts: Sequence[Events]) -> Events:
         """All events of several lists; at equal times of a patient the order of the parts holds."""
         parts = [part for part in parts if part.row.size]
-        if not parts:
-            return cls.none()
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.none()
         offsets = np.cumsum([0] + [part.tables.shape[0] for part in parts])
         values = [
             np.where(part.kind == at.PARAMETERS_SET, part.value + offset, part.value)

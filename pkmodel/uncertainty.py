@@ -1,7 +1,7 @@
 """Parameter sets that fit the calibration figures about equally well.
 
-Quite different sets explain the same published figures. ``python -m validation.calibrate`` keeps some dozens of them, as
-many columns of one table: simulate with each to see how far a result depends on what the figures cannot tell.
+Quite different sets explain the same published figures. ``python -m validation.calibrate`` keeps some dozens of them,
+as many columns of one table: simulate with each to see how far a result depends on what the figures cannot tell.
 """
 
 from __future__ import annotations

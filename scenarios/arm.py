@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.cotherapy import strength_events
-from pkmodel.draws import Stream
+from pkmodel.draws import Stream, moment
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import resolve_route
@@ -59,8 +60,14 @@ class ArmRun:
         }  # fmt: skip
         self.free: list[NDArray[np.float64]] = []
 
-    def carry_through(self, keep_trajectories: bool = False) -> ArmRun:
-        """Go through all decision days."""
+    def carry_through(
+        self, keep_trajectories: bool = False, watch: Callable[[ArmRun, int, float], None] | None = None
+    ) -> ArmRun:
+        """Go through all decision days.
+
+        ``watch`` is called at each of them with this run, the number of the day and the day, after orders were
+        given: the state is that just before any dose of the day, the plan already knows of the dose.
+        """
         setting = self.setting
         scored = set(setting.scenario.visits)
         waiting = self.ordered[0]
@@ -70,18 +77,20 @@ class ArmRun:
                 waiting = Events.none()
             if day == setting.response.assessment_day:
                 self._judge_response()
-            due = self._appointments(number, day)
+            due = self._appointments(day)
             wanted = day in scored or (self.arm.policy.needs_levels and bool(due.any()))
-            report = setting.laboratory.report(self.state, self.patients.ids, number, setting.draws) if wanted else None
+            report = setting.laboratory.report(self.state, self.patients.ids, setting.draws) if wanted else None
             if day in scored and report is not None:
                 self._note(report)
             if keep_trajectories:
                 self.free.append(self.state.free_drug())
             if day < setting.scenario.duration:
                 orders = self.arm.policy(self._visit(number, day, due, report))
-                events = self._give(orders, number, day)
+                events = self._give(orders, day)
                 self.ordered.append(events)
                 waiting = Events.merge([waiting, events])
+            if watch is not None:
+                watch(self, number, day)
         return self
 
     def _judge_response(self) -> None:
@@ -91,11 +100,11 @@ class ArmRun:
         patience = setting.draws.exponential(Stream.LOSS, self.patients.ids)[:, 0]
         values[:, at.LOSS_TARGET] = np.where(self.responder, values[:, at.LOSS_HAZARD] + patience, math.inf)
 
-    def _appointments(self, number: int, day: float) -> Flags:
+    def _appointments(self, day: float) -> Flags:
         """Who is due and comes."""
         if self.arm.adherence is None or not self.plan.due(day).any():
             return self.plan.due(day)
-        uniform = self.setting.draws.uniform(Stream.ADHERENCE, self.patients.ids, 1, first=number)[:, 0]
+        uniform = self.setting.draws.uniform(Stream.ADHERENCE, self.patients.ids, 1, first=moment(day))[:, 0]
         return self.plan.keep_appointments(day, uniform, self.arm.adherence)
 
     def _visit(self, number: int, day: float, due: Flags, report: Report | None) -> Visit:
@@ -132,12 +141,12 @@ class ArmRun:
         seen["ada_drug_tolerant"].append(report.tolerant)
         seen["antibody_total"].append(report.total)
 
-    def _give(self, orders: Orders, number: int, day: float) -> Events:
+    def _give(self, orders: Orders, day: float) -> Events:
         """Events of the doses given today."""
         setting, doses = self.setting, self.arm.regimen.doses
         entry = np.minimum(self.plan.taken, len(doses) - 1)
         rows = self.plan.carry_out(orders, day)
-        occasion = occasion_factors(setting.model, self.patients.ids, setting.draws, number) if rows.size else None
+        occasion = occasion_factors(setting.model, self.patients.ids, setting.draws, day) if rows.size else None
         parts = []
         for k in np.unique(entry[rows]):
             dose = doses[int(k)]

@@ -121,6 +121,20 @@ def run(
     click.echo(told, err=True)
 
 
+@cli.command("validate")
+@click.option("--quick", is_flag=True, help="Few patients and parameter sets: rough, in about a minute.")
+@click.option("--out", type=_PATH, metavar="DIR", help="Where to write. [default: validation-report]")
+def validate(quick: bool, out: Path | None) -> None:
+    """Predict the published figures and write the validation report (HTML and Markdown)."""
+    import importlib
+
+    # by name: validation stands above this layer and nothing here depends on it
+    report = importlib.import_module("validation.report")
+    folder = out or Path("validation-report")
+    for path in report.write(folder, quick=quick, say=lambda text: click.echo(text, err=True)):
+        click.echo(path)
+
+
 def main() -> None:
     """Entry point of the command ``pkmodel``."""
     for stream in (sys.stdout, sys.stderr):

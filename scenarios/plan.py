@@ -54,7 +54,7 @@ class Plan:
         due = self.due(day)
         missed = due & (uniform < adherence.missed) & ~self.postponed
         late = due & ~missed & (uniform < adherence.missed + adherence.late) & ~self.postponed
-        self._move_on(missed, np.full(missed.size, day))
+        self._move_on(missed, day)
         self.next_due = np.where(late, day + adherence.late_by, self.next_due)
         self.postponed |= late
         return np.asarray(due & ~missed & ~late)
@@ -67,20 +67,22 @@ class Plan:
         self.dose = np.where(changed, orders.dose, self.dose)
         self.interval = np.where(changed, orders.interval, self.interval)
         given = orders.give & (orders.amount > 0.0)
-        scheduled = given & self.due(day)
+        due = self.due(day)
         self.last_dose = np.where(given, day, self.last_dose)
         self.total += np.where(given, orders.amount, 0.0)
         self.count += given
-        self._move_on(scheduled, np.full(given.size, day))
+        # an appointment is used up whether or not the dose was given: a dose left out is not made up for
+        self._move_on(due, day)
         # a new interval moves an appointment already made; it counts from the last dose
-        moved = changed & ~scheduled & np.isfinite(self.last_dose)
+        moved = changed & ~due & np.isfinite(self.last_dose)
         self.next_due = np.where(moved, np.maximum(self.last_dose + self.interval, day + _SLACK), self.next_due)
         self.next_due = np.where(self.next_due < self.end - _SLACK, self.next_due, math.inf)
         return np.flatnonzero(given)
 
-    def _move_on(self, rows: Flags, day: Floats) -> None:
-        """Use up one appointment of ``rows``."""
-        self.taken += rows
+    def _move_on(self, rows: Flags, day: float) -> None:
+        """Use up the appointment of ``rows``, and every timetable entry that has passed meanwhile."""
+        passed = int(np.searchsorted(self.times, day + _SLACK, side="right"))
+        self.taken = np.where(rows, np.maximum(self.taken + 1, passed), self.taken)
         self.postponed &= ~rows
         entry = np.minimum(self.taken, self.times.size - 1)
         timetable = np.where(self.taken < self.times.size, self.times[entry], math.inf)

@@ -31,6 +31,14 @@ def _infusion_time(text: str) -> float:
     return 0.0 if text == "bolus" else units.time_d(text)
 
 
+def _from_time(text: str) -> float:
+    """A time that may lie before the start: '-12 weeks' for a therapy that is already established."""
+    plain = text.strip() if isinstance(text, str) else text
+    if isinstance(plain, str) and plain[:1] in ("-", "\u2212") and plain[1:].strip()[:1].isdigit():
+        return -units.time_d(plain[1:].strip())
+    return units.time_d(text)
+
+
 def _checked(parse: Callable[[str], object]) -> BeforeValidator:
     """Check a text and keep it as it is: the regimen reads it again, and messages can quote it."""
 
@@ -46,7 +54,7 @@ def _named(policy: object) -> object:
     return {"name": policy} if isinstance(policy, str) else policy
 
 
-Time = Annotated[float, BeforeValidator(units.time_d)]  # days
+SignedTime = Annotated[float, BeforeValidator(_from_time)]  # days
 PositiveTime = Annotated[float, BeforeValidator(_positive_time)]  # days
 TimeText = Annotated[str, _checked(units.time_d)]
 PositiveTimeText = Annotated[str, _checked(_positive_time)]
@@ -68,7 +76,7 @@ class CotherapyFile(FileModel):
     """An immunomodulator from a time on, for a share of the arm's patients."""
 
     drug: Literal["thiopurine", "methotrexate"]
-    start: Annotated[Time, Field(alias="from")] = 0.0
+    start: Annotated[SignedTime, Field(alias="from")] = 0.0
     until: PositiveTime | None = None
     share: Share = 1.0
 

@@ -226,7 +226,7 @@ def test_the_sed_recipes_of_the_docs_still_fit_the_parameter_file() -> None:
     """limits.md edits the antibody file with sed; if a value changes there, the recipe would change nothing."""
     layer = text(ROOT / "pkmodel/data/immunogenicity/infliximab.toml")
     page = text(ROOT / "docs/explanation/limits.md")
-    recipes = re.findall(r"sed '/(.+?)/\{n;s/(.+?)/(.+?)/\}'", page)
+    recipes = re.findall(r"sed '/(.+?)/\{n;s/(.+?)/(.+?)/;\}'", page)
     assert len(recipes) == 2
     for line, old, _ in recipes:
         assert re.search(rf"{line}.*\n.*{old}", layer), (line, old)

@@ -62,27 +62,30 @@ def free_drug(d, s, kss):
     """(free drug C, sqrt of the discriminant) in mg/L; the form without cancellation for either sign of b."""
     b = d - s - kss
     root = math.sqrt(b * b + 4.0 * kss * d)
-    c = 0.5 * (b + root) if b >= 0.0 else 2.0 * kss * d / (root - b)
+    small = 2.0 * kss * d / (root - b if b < 0.0 else 1.0)
+    c = 0.5 * (b + root) if b >= 0.0 else small
     return c, root
 
 
 # order of the tuple of parameters that every function here takes; rate is In(t) of the interval
-PARAMETERS = ("rate", "ka", "q", "k21", "v", "k_cx", "k_extra", "k_ada", "kss", "c_ag", "r_max", "tau", "k_u")
+PARAMETERS = (
+    "rate", "ka", "q", "k21", "v", "k_cx", "k_extra", "k_ada", "kss", "c_ag", "r_max", "per_tau", "k_u", "per_v",
+)  # fmt: skip
 
 
 @jit(inline="always")
 def slopes(y, p):
     """Right-hand side for y = (A_d, A_c, A_p, A_S, R, u); p as in :data:`PARAMETERS`."""
-    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, tau, k_u = p
+    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v = p
     a_d, a_c, a_p, a_s, r, u = y
-    d = a_c / v
-    c, _ = free_drug(d, a_s / v, kss)
+    d = a_c * per_v
+    c, _ = free_drug(d, a_s * per_v, kss)
     return (
         -ka * a_d,
         rate + ka * a_d - k_cx * a_c + (k_extra * v - q) * c + k21 * a_p,
         q * c - k21 * a_p,
         r * v - k_ada * a_s - (k_cx - k_ada) * (a_c - v * c),
-        (r_max * u * d / (d + c_ag) - r) / tau,
+        (r_max * u * d / (d + c_ag) - r) * per_tau,
         -k_u * u,
     )
 
@@ -90,21 +93,22 @@ def slopes(y, p):
 @jit(inline="always")
 def step(y, h, p):
     """One step of length h: (new y, its error, dense output of A_c and of A_S), tuples of six."""
-    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, tau, k_u = p
+    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v = p
     _, a_c, _, a_s, _, u = y
-    d = a_c / v
-    c, root = free_drug(d, a_s / v, kss)
-    root = max(root, 1e-300)
-    c_c = (c + kss) / (root * v)
-    c_s = -c / (root * v)
+    d = a_c * per_v
+    c, root = free_drug(d, a_s * per_v, kss)
+    per_root = per_v / max(root, 1e-300)
+    c_c = (c + kss) * per_root
+    c_s = -c * per_root
     w = 1.0 / (_GAMMA * h)
     i_d = 1.0 / (w + ka)
     i_u = 1.0 / (w + k_u)
     i_p = 1.0 / (w + k21)
-    i_r = 1.0 / (w + 1.0 / tau)
+    i_r = 1.0 / (w + per_tau)
     hold = k_extra * v - q
-    r_u = r_max * d / ((d + c_ag) * tau)
-    r_c = r_max * u * c_ag / (v * tau * (d + c_ag) * (d + c_ag))
+    per_ag = 1.0 / (d + c_ag)
+    r_u = r_max * d * per_ag * per_tau
+    r_c = r_max * u * c_ag * per_ag * per_ag * per_tau * per_v
     m11 = w + k_cx - hold * c_c - k21 * i_p * q * c_c
     m12 = -hold * c_s - k21 * i_p * q * c_s
     m21 = (k_cx - k_ada) * (1.0 - v * c_c) - v * i_r * r_c

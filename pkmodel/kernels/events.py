@@ -10,33 +10,33 @@ from pkmodel.kernels._jit import jit
 
 
 @jit()
-def apply(theta, state, immune, kind, value, t, tables):
-    """What an event does, at time t, to state and theta (in place)."""
+def apply(row, theta, state, immune, kind, value, t, tables):
+    """What an event does, at time t, to a row of state and theta (in place)."""
     arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
-    if arrives and state[at.ONSET_TIME] < math.inf and state[at.MEMORY] == 1.0:
-        v = theta[at.V1]
-        c, _ = binding.free_drug(state[at.A_CENTRAL] / v, state[at.A_ANTIBODY] / v, immune[at.KSS])
+    if arrives and state[row, at.ONSET_TIME] < math.inf and state[row, at.MEMORY] == 1.0:
+        v = theta[row, at.V1]
+        c, _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])
         # drug had washed out and comes back: the second response is faster than the first
         if c < immune[at.C_AG]:
-            state[at.MEMORY] = immune[at.MEMORY_FACTOR]
+            state[row, at.MEMORY] = immune[at.MEMORY_FACTOR]
     if kind == at.BOLUS:
-        state[at.A_CENTRAL] += value
-        state[at.LAST_INPUT] = t
+        state[row, at.A_CENTRAL] += value
+        state[row, at.LAST_INPUT] = t
     elif kind == at.DEPOT:
-        state[at.A_DEPOT] += value * theta[at.F]
-        state[at.LAST_INPUT] = t
+        state[row, at.A_DEPOT] += value * theta[row, at.F]
+        state[row, at.LAST_INPUT] = t
     elif kind == at.RATE_CHANGE:
-        state[at.RATE] += value
-        state[at.RUNNING] += 1.0 if value > 0.0 else -1.0
-        if state[at.RUNNING] == 0.0:
-            state[at.RATE] = 0.0
-        state[at.LAST_INPUT] = t
+        state[row, at.RATE] += value
+        state[row, at.RUNNING] += 1.0 if value > 0.0 else -1.0
+        if state[row, at.RUNNING] == 0.0:
+            state[row, at.RATE] = 0.0
+        state[row, at.LAST_INPUT] = t
     elif kind == at.COTHERAPY_SET:
-        state[at.COTHERAPY] = value
+        state[row, at.COTHERAPY] = value
     elif kind == at.STEROID_SET:
-        state[at.STEROID] = value
+        state[row, at.STEROID] = value
     elif kind == at.OCCASION_SET:
-        state[at.OCCASION] = value
+        state[row, at.OCCASION] = value
     elif kind == at.PARAMETERS_SET:
         for j in range(at.N_THETA):
-            theta[j] = tables[int(value), j]
+            theta[row, j] = tables[int(value), j]

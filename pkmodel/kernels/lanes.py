@@ -33,19 +33,19 @@ _Y, _N, _ERR, _DENSE = 0 * LANES, 6 * LANES, 12 * LANES, 18 * LANES
 _P = 24 * LANES
 # time, end of the interval, step wanted, step tried, size of the error, scale of the next step, 1 if accepted
 _T, _T1, _H, _TRY, _SIZE, _SCALE, _ACCEPT = (
-    37 * LANES, 38 * LANES, 39 * LANES, 40 * LANES, 41 * LANES, 42 * LANES, 43 * LANES,
+    38 * LANES, 39 * LANES, 40 * LANES, 41 * LANES, 42 * LANES, 43 * LANES, 44 * LANES,
 )  # fmt: skip
 # free drug, effect site, accumulated and momentary hazard of loss at both ends of the step; next output
 _C0, _C1, _E0, _E1, _L0, _L1, _R0, _R1, _OUT = (
-    44 * LANES, 45 * LANES, 46 * LANES, 47 * LANES, 48 * LANES, 49 * LANES, 50 * LANES, 51 * LANES, 52 * LANES,
+    45 * LANES, 46 * LANES, 47 * LANES, 48 * LANES, 49 * LANES, 50 * LANES, 51 * LANES, 52 * LANES, 53 * LANES,
 )  # fmt: skip
 # clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost
-_CL, _LOOK, _COUNT, _LOSS_TARGET = 53 * LANES, 54 * LANES, 55 * LANES, 56 * LANES
-MEMORY = 57 * LANES
+_CL, _LOOK, _COUNT, _LOSS_TARGET = 54 * LANES, 55 * LANES, 56 * LANES, 57 * LANES
+MEMORY = 58 * LANES
 
-# Gauss-Legendre, four points on [0, 1]
-_X0, _X1 = 0.06943184420297371, 0.33000947820757187
-_W0, _W1 = 0.17392742256872693, 0.32607257743127307
+# Gauss-Legendre, three points on [0, 1]: _X0, one half, 1 - _X0
+_X0 = 0.1127016653792583
+_W0, _W1 = 5.0 / 18.0, 8.0 / 18.0
 
 
 @jit()
@@ -80,6 +80,7 @@ def _step(m):
                 m[_P + 10 * LANES + l],
                 m[_P + 11 * LANES + l],
                 m[_P + 12 * LANES + l],
+                m[_P + 13 * LANES + l],
             ),
         )
         m[_N + l] = new[0]
@@ -102,9 +103,9 @@ def _step(m):
 
 
 @jit(inline="always")
-def _relative(m, l, field, absolute):
-    before, after = m[_Y + field * LANES + l], m[_N + field * LANES + l]
-    return abs(m[_ERR + field * LANES + l]) / (absolute + RELATIVE_TOLERANCE * max(before, after))
+def _relative(m, l, field, absolute, coming):
+    scale = max(m[_Y + field * LANES + l], m[_N + field * LANES + l]) + coming
+    return abs(m[_ERR + field * LANES + l]) / (absolute + RELATIVE_TOLERANCE * scale)
 
 
 @jit()
@@ -112,15 +113,19 @@ def _judge(m):
     """Size of the error (1 is just acceptable), scale of the next step, acceptance."""
     for l in range(LANES):
         v = m[_P + 4 * LANES + l]
-        drug = max(_relative(m, l, 0, _ABSOLUTE_DRUG * v), _relative(m, l, 1, _ABSOLUTE_DRUG * v))
-        drug = max(drug, _relative(m, l, 2, _ABSOLUTE_DRUG * v))
-        antibody = max(_relative(m, l, 3, _ABSOLUTE_ANTIBODY * v), _relative(m, l, 4, _ABSOLUTE_ANTIBODY))
+        # while an infusion runs, what is yet to come is the measure of the drug: the first minutes pass through
+        # binding so fast that resolving them to their own level would cost half of all steps and change nothing
+        coming = m[_P + l] * (m[_T1 + l] - m[_T + l])
+        drug = max(_relative(m, l, 0, _ABSOLUTE_DRUG * v, 0.0), _relative(m, l, 1, _ABSOLUTE_DRUG * v, coming))
+        drug = max(drug, _relative(m, l, 2, _ABSOLUTE_DRUG * v, 0.1 * coming))
+        antibody = _relative(m, l, 3, _ABSOLUTE_ANTIBODY * v, 0.0)
+        antibody = max(antibody, _relative(m, l, 4, _ABSOLUTE_ANTIBODY, 0.0))
         m[_SIZE + l] = max(drug, antibody)
     for l in range(LANES):
         size = m[_SIZE + l]
         # fifth root: the error estimate is of order 5 in the step; a NaN (never < anything) shrinks the step
         root = exp(-0.2 * log(max(size, 1e-6))) if size < 1e30 else 0.0
-        m[_SCALE + l] = min(5.0, max(0.1, 0.9 * root))
+        m[_SCALE + l] = min(5.0, max(0.1, 0.85 * root))
     for l in range(LANES):
         m[_ACCEPT + l] = 1.0 if m[_SIZE + l] <= 1.0 else 0.0
 
@@ -135,8 +140,8 @@ def _free_between(m, l, x):
         x, m[_Y + 3 * LANES + l], m[_N + 3 * LANES + l], m[_DENSE + 3 * LANES + l], m[_DENSE + 4 * LANES + l],
         m[_DENSE + 5 * LANES + l],
     )  # fmt: skip
-    v = m[_P + 4 * LANES + l]
-    c, _ = binding.free_drug(a_c / v, a_s / v, m[_P + 8 * LANES + l])
+    per_v = m[_P + 13 * LANES + l]
+    c, _ = binding.free_drug(a_c * per_v, a_s * per_v, m[_P + 8 * LANES + l])
     return c
 
 
@@ -145,18 +150,17 @@ def _effect(m, k, hill, log_half, mech, pk):
     """Effect site and accumulated hazard of loss at the end of the trial step (fourth order, as the step).
 
     Within a step free drug comes from the dense output; the convolution of the effect site with it is taken by
-    a four-point Gauss rule, exact to rounding for these step lengths.
+    a three-point Gauss rule, of higher order than the step.
     """
     for l in range(LANES):
         h = m[_TRY + l]
         total = _W0 * exp(-k * (1.0 - _X0) * h) * _free_between(m, l, _X0)
-        total += _W1 * exp(-k * (1.0 - _X1) * h) * _free_between(m, l, _X1)
-        total += _W1 * exp(-k * _X1 * h) * _free_between(m, l, 1.0 - _X1)
+        total += _W1 * exp(-k * 0.5 * h) * _free_between(m, l, 0.5)
         total += _W0 * exp(-k * _X0 * h) * _free_between(m, l, 1.0 - _X0)
         m[_E1 + l] = m[_E0 + l] * exp(-k * h) + k * h * total
     for l in range(LANES):
-        v = m[_P + 4 * LANES + l]
-        m[_C1 + l], _ = binding.free_drug(m[_N + LANES + l] / v, m[_N + 3 * LANES + l] / v, m[_P + 8 * LANES + l])
+        per_v, kss = m[_P + 13 * LANES + l], m[_P + 8 * LANES + l]
+        m[_C1 + l], _ = binding.free_drug(m[_N + LANES + l] * per_v, m[_N + 3 * LANES + l] * per_v, kss)
     for l in range(LANES):
         h = m[_TRY + l]
         e0, e1 = m[_E0 + l], m[_E1 + l]
@@ -182,7 +186,7 @@ def _without_effect(c_e, hill, log_half):
 
 @jit()
 def _watch(m, level):
-    """Mark the lanes that need a scalar look: end of interval, output, crossing, step too small."""
+    """Mark the lanes that need a scalar look: end of interval, output, crossing, trouble. Returns how many."""
     for l in range(LANES):
         reached = m[_T + l] + m[_TRY + l]
         ends = 1.0 if m[_H + l] >= m[_T1 + l] - m[_T + l] else 0.0
@@ -190,7 +194,12 @@ def _watch(m, level):
         lost = 1.0 if m[_L1 + l] >= m[_LOSS_TARGET + l] else 0.0
         crossed = 1.0 if (m[_E1 + l] >= level) != (m[_E0 + l] >= level) else 0.0
         small = 1.0 if m[_TRY + l] < _MIN_STEP else 0.0
-        m[_LOOK + l] = m[_ACCEPT + l] * (ends + output + lost + crossed) + (1.0 - m[_ACCEPT + l]) * small
+        many = 1.0 if m[_COUNT + l] > _MOST_STEPS else 0.0
+        m[_LOOK + l] = m[_ACCEPT + l] * (ends + output + lost + crossed) + (1.0 - m[_ACCEPT + l]) * small + many
+    total = 0.0
+    for l in range(LANES):
+        total += m[_LOOK + l]
+    return total
 
 
 @jit()
@@ -218,20 +227,20 @@ def _commit(m):
 
 
 @jit()
-def load(m, l, theta, state, immune, response, subject, t, t1, output):
+def load(m, l, row, theta, state, immune, subject, t, t1, output):
     """Put a patient into lane l at time t."""
-    v = theta[at.V1]
-    factor = state[at.OCCASION]
-    r_max = subject[at.R_MAX]
-    if state[at.COTHERAPY] > 0.0:
-        factor *= immune[at.IMM_CLEARANCE] ** state[at.COTHERAPY]
-        r_max *= immune[at.IMM_PRODUCTION] ** state[at.COTHERAPY]
-    cl = theta[at.CL] * factor
+    v = theta[row, at.V1]
+    factor = state[row, at.OCCASION]
+    r_max = subject[row, at.R_MAX]
+    if state[row, at.COTHERAPY] > 0.0:
+        factor *= immune[at.IMM_CLEARANCE] ** state[row, at.COTHERAPY]
+        r_max *= immune[at.IMM_PRODUCTION] ** state[row, at.COTHERAPY]
+    cl = theta[row, at.CL] * factor
     m[_CL + l] = cl
-    m[_P + l] = state[at.RATE]
-    m[_P + LANES + l] = theta[at.KA]
-    m[_P + 2 * LANES + l] = theta[at.Q]
-    m[_P + 3 * LANES + l] = theta[at.Q] / theta[at.V2]
+    m[_P + l] = state[row, at.RATE]
+    m[_P + LANES + l] = theta[row, at.KA]
+    m[_P + 2 * LANES + l] = theta[row, at.Q]
+    m[_P + 3 * LANES + l] = theta[row, at.Q] / theta[row, at.V2]
     m[_P + 4 * LANES + l] = v
     m[_P + 5 * LANES + l] = cl / v + immune[at.K_EXTRA]
     m[_P + 6 * LANES + l] = immune[at.K_EXTRA]
@@ -239,37 +248,38 @@ def load(m, l, theta, state, immune, response, subject, t, t1, output):
     m[_P + 8 * LANES + l] = immune[at.KSS]
     m[_P + 9 * LANES + l] = immune[at.C_AG]
     m[_P + 10 * LANES + l] = r_max
-    m[_P + 11 * LANES + l] = immune[at.TAU_R] * state[at.MEMORY]
-    m[_P + 12 * LANES + l] = subject[at.DRIVE_RATE]
-    m[_Y + l] = state[at.A_DEPOT]
-    m[_Y + LANES + l] = state[at.A_CENTRAL]
-    m[_Y + 2 * LANES + l] = state[at.A_PERIPHERAL]
-    m[_Y + 3 * LANES + l] = state[at.A_ANTIBODY]
-    m[_Y + 4 * LANES + l] = state[at.PRODUCTION]
-    m[_Y + 5 * LANES + l] = state[at.DRIVE]
-    m[_E0 + l] = state[at.EFFECT]
-    m[_L0 + l] = state[at.LOSS_HAZARD]
-    m[_LOSS_TARGET + l] = state[at.LOSS_TARGET] if state[at.LOSS_TIME] == math.inf else math.inf
+    m[_P + 11 * LANES + l] = 1.0 / (immune[at.TAU_R] * state[row, at.MEMORY])
+    m[_P + 12 * LANES + l] = subject[row, at.DRIVE_RATE]
+    m[_P + 13 * LANES + l] = 1.0 / v
+    m[_Y + l] = state[row, at.A_DEPOT]
+    m[_Y + LANES + l] = state[row, at.A_CENTRAL]
+    m[_Y + 2 * LANES + l] = state[row, at.A_PERIPHERAL]
+    m[_Y + 3 * LANES + l] = state[row, at.A_ANTIBODY]
+    m[_Y + 4 * LANES + l] = state[row, at.PRODUCTION]
+    m[_Y + 5 * LANES + l] = state[row, at.DRIVE]
+    m[_E0 + l] = state[row, at.EFFECT]
+    m[_L0 + l] = state[row, at.LOSS_HAZARD]
+    m[_LOSS_TARGET + l] = state[row, at.LOSS_TARGET] if state[row, at.LOSS_TIME] == math.inf else math.inf
     m[_T + l] = t
     m[_T1 + l] = t1
-    m[_H + l] = state[at.STEP]
+    m[_H + l] = state[row, at.STEP]
     m[_OUT + l] = output
     m[_COUNT + l] = 0.0
-    m[_C0 + l], _ = binding.free_drug(state[at.A_CENTRAL] / v, state[at.A_ANTIBODY] / v, immune[at.KSS])
+    m[_C0 + l], _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])
 
 
 @jit()
-def store(m, l, state):
+def store(m, l, row, state):
     """Take the patient's state out of lane l."""
-    state[at.A_DEPOT] = m[_Y + l]
-    state[at.A_CENTRAL] = max(m[_Y + LANES + l], 0.0)
-    state[at.A_PERIPHERAL] = max(m[_Y + 2 * LANES + l], 0.0)
-    state[at.A_ANTIBODY] = max(m[_Y + 3 * LANES + l], 0.0)
-    state[at.PRODUCTION] = max(m[_Y + 4 * LANES + l], 0.0)
-    state[at.DRIVE] = m[_Y + 5 * LANES + l]
-    state[at.EFFECT] = m[_E0 + l]
-    state[at.LOSS_HAZARD] = m[_L0 + l]
-    state[at.STEP] = m[_H + l]
+    state[row, at.A_DEPOT] = m[_Y + l]
+    state[row, at.A_CENTRAL] = max(m[_Y + LANES + l], 0.0)
+    state[row, at.A_PERIPHERAL] = max(m[_Y + 2 * LANES + l], 0.0)
+    state[row, at.A_ANTIBODY] = max(m[_Y + 3 * LANES + l], 0.0)
+    state[row, at.PRODUCTION] = max(m[_Y + 4 * LANES + l], 0.0)
+    state[row, at.DRIVE] = m[_Y + 5 * LANES + l]
+    state[row, at.EFFECT] = m[_E0 + l]
+    state[row, at.LOSS_HAZARD] = m[_L0 + l]
+    state[row, at.STEP] = m[_H + l]
 
 
 @jit()
@@ -353,12 +363,12 @@ def write(out, row, k, v, a_c, a_s, kss, clearance, k_cx):
 @jit()
 def run(
     waiting, rows, starts, next_event, next_output, theta, state, subject, immune, response, until, offsets, ev_time,
-    ev_kind, ev_value, tables, times, out, status, m, who, event, output,
+    ev_kind, ev_value, tables, times, out, status, m, who, event, output, finished,
 ):  # fmt: skip
     """Carry the ``waiting`` patients (rows, starts, next events and outputs) to ``until``.
 
     ``m`` is the lane memory; ``who`` (-1: idle), ``event`` and ``output`` say which patient a lane holds and
-    which of its events and outputs come next.
+    which of its events and outputs come next; ``finished`` is room for the lanes whose interval ends.
     """
     k_e, level = response[at.K_EFFECT], response[at.C_RELAPSE]
     log_half = math.log(response[at.EC50]) if k_e > 0.0 else 0.0
@@ -375,9 +385,7 @@ def run(
                     stop = offsets[row + 1]
                     t1 = ev_time[event[l]] if event[l] < stop else until
                     out_time = times[output[l]] if output[l] < times.size else math.inf
-                    load(
-                        m, l, theta[row], state[row], immune, response, subject[row], starts[taken], t1, out_time,
-                    )  # fmt: skip
+                    load(m, l, row, theta, state, immune, subject, starts[taken], t1, out_time)
                     taken += 1
                     busy += 1
         if busy == 0:
@@ -386,36 +394,40 @@ def run(
         _judge(m)
         if k_e > 0.0:
             _effect(m, k_e, response[at.HILL], log_half, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
-        _watch(m, level)
+        if _watch(m, level) == 0.0:
+            _commit(m)
+            continue
+        ended = 0
         for l in range(LANES):
-            row = who[l]
-            if row >= 0 and m[_COUNT + l] > _MOST_STEPS:
-                status[row] = at.TOO_MANY_STEPS
-                who[l] = -1
-                busy -= 1
-            if row < 0 or m[_LOOK + l] == 0.0:
+            if m[_LOOK + l] == 0.0 or who[l] < 0:
                 continue
-            if m[_ACCEPT + l] == 0.0:
-                status[row] = at.STEP_TOO_SMALL if m[_SIZE + l] < math.inf else at.NOT_FINITE
+            row = who[l]
+            if m[_ACCEPT + l] == 0.0 or m[_COUNT + l] > _MOST_STEPS:
+                status[row] = at.TOO_MANY_STEPS
+                if m[_COUNT + l] <= _MOST_STEPS:
+                    status[row] = at.STEP_TOO_SMALL if m[_SIZE + l] < math.inf else at.NOT_FINITE
                 who[l] = -1
                 busy -= 1
                 continue
             last = m[_H + l] >= m[_T1 + l] - m[_T + l]
             if k_e > 0.0:
                 _crossings(m, l, state[row], k_e, level)
-            output[l] = _outputs(m, l, row, times, output[l], last, out)
-            m[_OUT + l] = times[output[l]] if output[l] < times.size else math.inf
+            if m[_OUT + l] <= m[_T1 + l]:
+                output[l] = _outputs(m, l, row, times, output[l], last, out)
+                m[_OUT + l] = times[output[l]] if output[l] < times.size else math.inf
+            if last:
+                finished[ended] = l
+                ended += 1
         _commit(m)
-        for l in range(LANES):
+        for e in range(ended):
+            l = finished[e]
             row = who[l]
-            if row < 0 or m[_ACCEPT + l] == 0.0 or m[_LOOK + l] == 0.0 or m[_T + l] < m[_T1 + l] - 1e-9:
-                continue
             # the interval's end: its event, exactly there
-            store(m, l, state[row])
+            store(m, l, row, state)
             j, stop = event[l], offsets[row + 1]
             t = m[_T1 + l]
             while j < stop and ev_time[j] <= t:
-                events.apply(theta[row], state[row], immune, ev_kind[j], ev_value[j], t, tables)
+                events.apply(row, theta, state, immune, ev_kind[j], ev_value[j], t, tables)
                 j += 1
             if j >= stop and t >= until:
                 who[l] = -1
@@ -424,4 +436,4 @@ def run(
             event[l] = j
             t1 = ev_time[j] if j < stop else until
             out_time = times[output[l]] if output[l] < times.size else math.inf
-            load(m, l, theta[row], state[row], immune, response, subject[row], t, t1, out_time)
+            load(m, l, row, theta, state, immune, subject, t, t1, out_time)

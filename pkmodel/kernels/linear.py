@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 from pkmodel.kernels._jit import jit
+from pkmodel.kernels.elementary import exp
 from pkmodel.kernels.layout import CL, KA, V1, V2, Q
 
 
@@ -34,7 +35,7 @@ def convolve3(a, ea, b, eb, c, ec, t):
     bc = abs(b - c)
     if max(ab, ac, bc) * t < 1e-5:
         # all three equal to within rounding of the difference: second-order term is below 1e-11
-        return 0.5 * t * t * math.exp(-(a + b + c) * t / 3.0)
+        return 0.5 * t * t * exp(-(a + b + c) * t / 3.0)
     if ab >= ac and ab >= bc:
         return (convolve2(b, eb, c, ec, t) - convolve2(a, ea, c, ec, t)) / (a - b)
     if ac >= bc:
@@ -62,8 +63,8 @@ def modes(theta, factor):
 def central_amount(theta, mode, a_d, a_c, a_p, rate, t):
     """Amount in the central compartment (mg), ``t`` days after amounts a_d, a_c, a_p with a constant rate."""
     _, k21, alpha, beta, p_alpha, p_beta = mode
-    ea = math.exp(-alpha * t)
-    eb = math.exp(-beta * t)
+    ea = exp(-alpha * t)
+    eb = exp(-beta * t)
     amount = a_c * (p_alpha * ea + p_beta * eb)
     if a_p != 0.0:
         amount += a_p * k21 * convolve2(alpha, ea, beta, eb, t)
@@ -71,35 +72,44 @@ def central_amount(theta, mode, a_d, a_c, a_p, rate, t):
         amount += rate * (p_alpha * convolve2(alpha, ea, 0.0, 1.0, t) + p_beta * convolve2(beta, eb, 0.0, 1.0, t))
     if a_d != 0.0:
         ka = theta[KA]
-        ek = math.exp(-ka * t)
+        ek = exp(-ka * t)
         amount += ka * a_d * (p_alpha * convolve2(alpha, ea, ka, ek, t) + p_beta * convolve2(beta, eb, ka, ek, t))
     return amount
 
 
 @jit()
-def peripheral_amount(theta, mode, a_d, a_c, a_p, rate, t):
-    """Amount in the peripheral compartment (mg); arguments as in :func:`central_amount`."""
-    k12, _, alpha, beta, p_alpha, p_beta = mode
-    if k12 == 0.0:
-        return 0.0
-    ea = math.exp(-alpha * t)
-    eb = math.exp(-beta * t)
-    amount = a_c * k12 * convolve2(alpha, ea, beta, eb, t) + a_p * (p_alpha * eb + p_beta * ea)
+def carry(theta, mode, a_d, a_c, a_p, rate, t):
+    """Central and peripheral amount (mg) ``t`` days later; arguments as in :func:`central_amount`.
+
+    In modal coordinates: a unit of a mode carries k12/(k21 - rate of the mode) of peripheral amount, and
+    k21/(alpha - beta) of a peripheral amount goes to the second mode and is missing from the first.
+    """
+    k12, k21, alpha, beta, p_alpha, p_beta = mode
+    share = k21 / (alpha - beta)
+    ea = exp(-alpha * t)
+    eb = exp(-beta * t)
+    z1 = (p_alpha * a_c - share * a_p) * ea
+    z2 = (p_beta * a_c + share * a_p) * eb
     if rate != 0.0:
-        amount += rate * k12 * convolve3(alpha, ea, beta, eb, 0.0, 1.0, t)
+        z1 += rate * p_alpha * convolve2(alpha, ea, 0.0, 1.0, t)
+        z2 += rate * p_beta * convolve2(beta, eb, 0.0, 1.0, t)
     if a_d != 0.0:
         ka = theta[KA]
-        amount += ka * a_d * k12 * convolve3(alpha, ea, beta, eb, ka, math.exp(-ka * t), t)
-    return amount
+        ek = exp(-ka * t)
+        z1 += ka * a_d * p_alpha * convolve2(alpha, ea, ka, ek, t)
+        z2 += ka * a_d * p_beta * convolve2(beta, eb, ka, ek, t)
+    if k12 == 0.0:
+        return z1, 0.0
+    return z1 + z2, k12 * (z1 / (k21 - alpha) + z2 / (k21 - beta))
 
 
 @jit()
 def effect_site(theta, mode, k, c_e, a_d, a_c, a_p, rate, t):
     """Effect-site concentration (mg/L): dC_e/dt = k (C - C_e)."""
     _, k21, alpha, beta, p_alpha, p_beta = mode
-    ea = math.exp(-alpha * t)
-    eb = math.exp(-beta * t)
-    ek = math.exp(-k * t)
+    ea = exp(-alpha * t)
+    eb = exp(-beta * t)
+    ek = exp(-k * t)
     total = a_c * (p_alpha * convolve2(alpha, ea, k, ek, t) + p_beta * convolve2(beta, eb, k, ek, t))
     if a_p != 0.0:
         total += a_p * k21 * convolve3(alpha, ea, beta, eb, k, ek, t)
@@ -109,7 +119,7 @@ def effect_site(theta, mode, k, c_e, a_d, a_c, a_p, rate, t):
         )
     if a_d != 0.0:
         ka = theta[KA]
-        ed = math.exp(-ka * t)
+        ed = exp(-ka * t)
         total += (
             ka
             * a_d

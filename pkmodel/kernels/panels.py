@@ -21,9 +21,9 @@ from pkmodel.kernels.elementary import exp, log
 X0, X1 = 0.06943184420297371, 0.33000947820757187
 W0, W1 = 0.17392742256872693, 0.32607257743127307
 
-_FIRST = 0.5  # d; then panels as long as the time since the last change of the input ...
-_LONGEST = 8.0  # ... up to this, and to one time constant of the slowest decay (drug falls by e at most)
-_GROWTH = math.exp(2.0)  # growth of (knee + time) over a panel while drug rises from near nothing
+_FIRST = 1.0  # d; then panels as long as the time since the last change of the input ...
+_LONGEST = 14.0  # ... up to this, and to one time constant of the slowest decay (drug falls by e at most)
+_GROWTH = math.exp(2.5)  # growth of (knee + time) over a panel while drug rises from near nothing
 
 # panels evaluated together, and their nodes: four and the end of each, padded to whole vectors
 PANELS = 24
@@ -64,11 +64,11 @@ def _lay_out(a, end, knee, since, longest, work, edges):
             b = end
         j = 5 * count
         if stretched:
-            origin = math.log(knee + a)
-            length = math.log(knee + b) - origin
+            origin = log(knee + a)
+            length = log(knee + b) - origin
             for n in range(4):
                 x = (X0, X1, 1.0 - X1, 1.0 - X0)[n]
-                t = math.exp(origin + x * length) - knee
+                t = exp(origin + x * length) - knee
                 work[_T, j + n] = t
                 work[_W, j + n] = (W0, W1, W1, W0)[n] * length * (knee + t)
         else:
@@ -255,20 +255,32 @@ def effect_at(theta, mode, state, response, t):
 
 @jit()
 def _fall_time(theta, mode, state, response, a, b):
-    """Time in [a, b] at which the effect site, above C_relapse at a and below it at b, crosses (bisection)."""
-    for _ in range(50):
-        middle = 0.5 * (a + b)
-        if effect_at(theta, mode, state, response, middle) >= response[at.C_RELAPSE]:
-            a = middle
+    """Time in [a, b] at which the effect site, above C_relapse at a and below it at b, crosses.
+
+    Regula falsi with the Illinois weights: the bracket shrinks from both ends, to 1e-9 d.
+    """
+    target = response[at.C_RELAPSE]
+    f_a = effect_at(theta, mode, state, response, a) - target
+    f_b = effect_at(theta, mode, state, response, b) - target
+    for _ in range(60):
+        if b - a < 1e-9 or f_a == f_b:
+            break
+        t = b - f_b * (b - a) / (f_b - f_a)
+        f_t = effect_at(theta, mode, state, response, t) - target
+        if f_t >= 0.0:
+            a, f_a, f_b = t, f_t, 0.5 * f_b
         else:
-            b = middle
+            b, f_b, f_a = t, f_t, 0.5 * f_a
+        if f_t == 0.0:
+            break
     return b
 
 
 @jit()
 def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, end, work, edges):
     """Accumulate both hazards from the last event to ``end`` days after it, or to onset; returns where it
-    stopped. Sets ONSET_TIME, LOSS_TIME, the hazards and the relapse clock; amounts are left alone."""
+    stopped and the effect-site level there. Sets ONSET_TIME, LOSS_TIME, the hazards and the relapse clock;
+    amounts and effect site are left alone."""
     v = theta[at.V1]
     k = response[at.K_EFFECT]
     slowest = mode[3] if mode[0] > 0.0 else mode[2]
@@ -282,7 +294,8 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
         knee = math.inf  # a rise slower than the first panel needs no help
     ka = theta[at.KA]
     close = state[at.A_DEPOT] != 0.0 and (abs(mode[2] - ka) < 1e-3 * ka or abs(mode[3] - ka) < 1e-3 * ka)
-    above = state[at.EFFECT] >= response[at.C_RELAPSE]
+    level = state[at.EFFECT]
+    above = level >= response[at.C_RELAPSE]
     a = 0.0
     while a < end:
         count = _lay_out(a, end, knee, since, longest, work, edges)
@@ -302,13 +315,13 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
             if onset_rate > 0.0:
                 for i in range(j, j + 4):
                     onset += work[_W, i] * work[_G, i]
-            now_above = work[_CE, j + 4] >= response[at.C_RELAPSE]
+            level = work[_CE, j + 4]
             hit = onset_rate > 0.0 and state[at.ONSET_HAZARD] + onset >= threshold
             if hit:
                 onset = threshold - state[at.ONSET_HAZARD]
                 b = _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, 0, onset)
                 _, loss = _panel(theta, mode, state, immune, response, onset_rate, a, b, knee)
-                now_above = effect_at(theta, mode, state, response, b) >= response[at.C_RELAPSE]
+                level = effect_at(theta, mode, state, response, b)
                 state[at.ONSET_TIME] = t0 + b
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]
@@ -317,12 +330,13 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
                 )
             state[at.ONSET_HAZARD] += onset
             state[at.LOSS_HAZARD] += loss
+            now_above = level >= response[at.C_RELAPSE]
             if now_above:
                 state[at.BELOW_SINCE] = math.inf
             elif above:
                 state[at.BELOW_SINCE] = t0 + _fall_time(theta, mode, state, response, a, b)
             above = now_above
             if hit:
-                return b
+                return b, level
         a = edges[count]
-    return end
+    return end, level

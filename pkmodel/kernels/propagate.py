@@ -18,7 +18,7 @@ from pkmodel.kernels import events, lanes, linear, panels
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 
-BLOCK = 128  # patients that wait for the same lanes
+BLOCK = 512  # patients that wait for the same lanes
 
 
 @jit()
@@ -42,19 +42,18 @@ def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, o
             onset_rate *= immune[at.IMM_ONSET] ** state[at.COTHERAPY]
     span = t1 - t0
     end = span
+    effect = state[at.EFFECT]
     if response[at.K_EFFECT] > 0.0 or onset_rate > 0.0:
-        end = panels.integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, span, work, edges)
+        end, effect = panels.integrate(
+            theta, mode, state, immune, response, onset_rate, threshold, t0, span, work, edges
+        )
     reached = t1 if end == span else t0 + end
     while k < times.size and times[k] <= reached:
         amount = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, times[k] - t0)
         lanes.write(out, row, k, theta[at.V1], amount, 0.0, 1.0, theta[at.CL] * factor, 0.0)
         k += 1
-    new_c = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, end)
-    new_p = linear.peripheral_amount(theta, mode, a_d, a_c, a_p, rate, end)
-    if response[at.K_EFFECT] > 0.0:
-        state[at.EFFECT] = panels.effect_at(theta, mode, state, response, end)
-    state[at.A_CENTRAL] = new_c
-    state[at.A_PERIPHERAL] = new_p
+    state[at.A_CENTRAL], state[at.A_PERIPHERAL] = linear.carry(theta, mode, a_d, a_c, a_p, rate, end)
+    state[at.EFFECT] = effect
     if a_d != 0.0:
         state[at.A_DEPOT] = a_d * math.exp(-theta[at.KA] * end)
     if end < span:
@@ -72,20 +71,21 @@ def _until_onset(
     t = time
     stop = offsets[row + 1]
     j = offsets[row]
+    parameters, mine = theta[row], state[row]
     while True:
         t1 = ev_time[j] if j < stop else until
         if t1 > t:
             if state[row, at.ONSET_TIME] < math.inf:
                 return t, j, k
             t, k = _before_onset(
-                theta[row], state[row], immune, response, subject[row, at.ONSET_THRESHOLD], t, t1, times, k, out, row,
+                parameters, mine, immune, response, subject[row, at.ONSET_THRESHOLD], t, t1, times, k, out, row,
                 work, edges,
             )  # fmt: skip
             if t < t1:
                 return t, j, k
         if j >= stop:
             return until, j, k
-        events.apply(theta[row], state[row], immune, ev_kind[j], ev_value[j], t, tables)
+        events.apply(row, theta, state, immune, ev_kind[j], ev_value[j], t, tables)
         j += 1
 
 
@@ -117,9 +117,10 @@ def _block(
         who = np.empty(lanes.LANES, np.int64)
         event = np.empty(lanes.LANES, np.int64)
         output = np.empty(lanes.LANES, np.int64)
+        finished = np.empty(lanes.LANES, np.int64)
         lanes.run(
             waiting, rows, starts, next_event, next_output, theta, state, subject, immune, response, until, offsets,
-            ev_time, ev_kind, ev_value, tables, times, out, status, memory, who, event, output,
+            ev_time, ev_kind, ev_value, tables, times, out, status, memory, who, event, output, finished,
         )  # fmt: skip
     for row in range(first, last):
         if status[row] == at.OK and not state[row, at.A_CENTRAL] < math.inf:

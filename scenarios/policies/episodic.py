@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ class Episodic:
     ----------
     earliest
         No re-treatment before this time (ACCENT I: from week 14 on).
+    latest
+        No re-treatment from this time on (a trial's last infusion); default none.
     min_gap
         Shortest time between two infusions, as a clinic would keep it.
     dose
@@ -29,11 +32,14 @@ class Episodic:
     earliest: str = "14 weeks"
     min_gap: str = "4 weeks"
     dose: str | None = None
+    latest: str | None = None
     _earliest_d: float = field(init=False, repr=False)
+    _latest_d: float = field(init=False, repr=False)
     _gap_d: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_earliest_d", units.time_d(self.earliest))
+        object.__setattr__(self, "_latest_d", math.inf if self.latest is None else units.time_d(self.latest))
         object.__setattr__(self, "_gap_d", units.time_d(self.min_gap))
         if self.dose is not None:
             units.dose(self.dose)
@@ -41,7 +47,8 @@ class Episodic:
     def __call__(self, visit: Visit) -> Orders:
         """Planned doses, and a dose for whoever has relapsed."""
         planned = visit.as_planned()
-        demand = visit.relapsed & (visit.days_since_dose >= self._gap_d) & (visit.day >= self._earliest_d)
+        demand = visit.relapsed & (visit.days_since_dose >= self._gap_d)
+        demand &= (visit.day >= self._earliest_d) & (visit.day < self._latest_d)
         amount = planned.amount
         if self.dose is not None:
             text = units.dose(self.dose)

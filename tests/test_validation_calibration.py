@@ -1,0 +1,138 @@
+"""The calibration: the surrogate finds what it should, the files hold what was found, and come out the same again."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pkmodel.antibody import Immunogenicity
+from pkmodel.assay import load_antibody_assay
+from pkmodel.response import Response
+from pkmodel.uncertainty import parameter_sets
+from validation import space, write
+from validation.emulator import Emulator, misfit, to_scale
+from validation.search import Effort, Found
+from validation.targets import Target, targets
+from validation.trial import Parameters
+
+RECORD = Path(write.HERE / "calibration.toml")
+
+
+def quadratic(points: np.ndarray) -> np.ndarray:
+    """Two known surfaces: a share and a ratio."""
+    share = 100.0 / (1.0 + np.exp(-(0.3 + points[:, 0] - 0.5 * points[:, 1] + 0.2 * points[:, 0] * points[:, 1])))
+    return np.stack([share, np.exp(0.4 * points[:, 2] + 0.1 * points[:, 0] ** 2)], axis=1)
+
+
+TWO = (
+    Target("a share", 70.0, 2.0, "share", "", (60.0, 80.0)),
+    Target("a ratio", 1.5, 0.05, "log", "", (1.3, 1.7)),
+)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Emulator:
+    points = np.random.default_rng(5).standard_normal((60, 3))
+    return Emulator.fit(points, quadratic(points), TWO, np.ones(60))
+
+
+def test_the_surrogate_reproduces_a_quadratic(emulator: Emulator) -> None:
+    points = np.random.default_rng(6).standard_normal((20, 3))
+    # exact but for the ridge of 1e-3 against 60 points
+    np.testing.assert_allclose(to_scale(emulator.predict(points), TWO), to_scale(quadratic(points), TWO), atol=5e-3)
+
+
+def test_the_best_point_meets_the_targets_as_far_as_the_prior_lets_it(emulator: Emulator) -> None:
+    best = emulator.best(seed=1)
+    assert misfit(emulator.predict(best[None, :]), TWO)[0] < 0.5
+    around = best + 0.2 * np.random.default_rng(7).standard_normal((400, 3))
+    assert np.all(emulator.energy(around) >= emulator.energy(best[None, :])[0] - 1e-9)
+
+
+def test_samples_have_the_spread_the_targets_leave(emulator: Emulator) -> None:
+    points = emulator.sample(emulator.best(seed=1), 600, seed=2)
+    ratio = np.log(emulator.predict(points)[:, 1])
+    # the likelihood alone would give SD 0.05; the prior narrows it a little
+    assert 0.03 < ratio.std() < 0.06
+    # coordinate 1 only enters the share, together with 0: mostly prior
+    assert 0.5 < points[:, 1].std() < 1.1
+
+
+def found(points: np.ndarray) -> Found:
+    values = np.tile([target.value for target in targets()], (len(points), 1))
+    return Found(
+        best=points[0], best_values=values[0], points=points, values=values, evaluated=1, residual=np.zeros(13)
+    )
+
+
+def test_written_files_read_back_and_are_written_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a copy of the shipped data: write, read, write again; no date, no rounding that creeps."""
+    import shutil
+
+    copy = tmp_path / "data"
+    shutil.copytree(write.DATA, copy)
+    monkeypatch.setattr(write, "DATA", copy)
+    monkeypatch.setattr(write, "HERE", tmp_path)
+    one = found(np.random.default_rng(8).standard_normal((12, len(space.FREE))) * 0.3)
+    first = write.texts(one, Effort(), 7)
+    for path, text in first.items():
+        path.write_text(text, encoding="utf-8")
+    assert write.texts(one, Effort(), 7) == first
+
+    values = space.named(one.best)
+    text = (copy / "immunogenicity" / "infliximab.toml").read_text(encoding="utf-8")
+    layer = tomllib.loads(text)["parameters"]
+    assert layer["h0"]["value"] == values["h0"]
+    assert layer["C_ag"]["source"].startswith("first guess")  # what was not fitted keeps its own words
+    assays = {a["name"]: a for a in tomllib.loads((copy / "assays.toml").read_text(encoding="utf-8"))["antibody_assay"]}
+    assert float(assays["older-elisa"]["cutoff"].split()[0]) == values["cutoff older-elisa"]
+    assert assays["tours-elisa"]["cutoff"] == assays["older-elisa"]["cutoff"]
+
+    sets = parameter_sets(copy / "calibrated-sets.csv")
+    assert len(sets) == 12
+    expected = space.parameters(space.named(one.points[5]), Parameters.shipped())
+    assert sets[5].immunogenicity == expected.immunogenicity
+    assert sets[5].response == expected.response
+    assert sets[5].cutoffs == expected.cutoffs
+
+
+def test_shipped_parameters_are_those_of_the_record() -> None:
+    record = tomllib.loads(RECORD.read_text(encoding="utf-8"))
+    values = {one["name"]: one["value"] for one in record["parameter"]}
+    assert set(values) == set(space.NAMES)
+    for drug in write.DRUGS:
+        layer, response = Immunogenicity.load(drug), Response.load(drug)
+        for name, value in space.layer(values, drug).items():
+            assert getattr(layer, name) == value, name
+        for name, value in space.response(values, drug).items():
+            assert getattr(response, name) == value, name
+    for family, value in space.cutoffs(values).items():
+        assert load_antibody_assay(family).cutoff == value
+
+
+def test_the_record_is_of_the_calibration_figures_and_carries_no_date() -> None:
+    text = RECORD.read_text(encoding="utf-8")
+    record = tomllib.loads(text)
+    assert [one["target"] for one in record["fitted"]] == [target.name for target in targets()]
+    assert "20" + "26" not in text
+    for one, target in zip(record["fitted"], targets(), strict=True):
+        assert target.accept[0] <= one["predicted"] <= target.accept[1], target.name
+
+
+def test_enough_sets_to_show_what_the_figures_leave_open() -> None:
+    sets = parameter_sets()
+    assert len(sets) >= 20
+    assert len({one.immunogenicity["infliximab"].h0 for one in sets}) == len(sets)
+
+
+@pytest.mark.slow
+def test_the_calibration_lands_on_the_same_bytes() -> None:
+    """The whole search, as anyone can run it: about ten minutes on two cores."""
+    from validation import calibrate
+
+    assert calibrate.main(["--check"]) == 0

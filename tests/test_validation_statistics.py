@@ -1,0 +1,108 @@
+"""Statistics of studies: checked against closed forms and against the simulator's own observation of visits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pkmodel.patients import Patients
+from scenarios.cohorts import Cohort
+from validation.case import studies
+from validation.cox import hazard_ratio
+from validation.rescue import lacks_drug, rescue
+from validation.statistics import Estimate, estimate, highest_titre
+from validation.trial import Parameters, Record, run_arm
+
+
+@pytest.fixture(scope="module")
+def patients() -> Patients:
+    return Cohort.load("adult-crohn").sample(80, seed=3)
+
+
+@pytest.fixture(scope="module")
+def doubled(patients: Patients) -> Record:
+    return run_arm(studies()["afif"], "dose doubled", Parameters.shipped(), patients, seed=3, threads=1)
+
+
+def test_hazard_ratio_of_two_exponentials() -> None:
+    rng = np.random.default_rng(1)
+    group = np.repeat([False, True], 4000)
+    time = rng.exponential(1.0 / np.where(group, 0.4, 1.0))
+    event = time < 2.0
+    ratio, error = hazard_ratio(np.minimum(time, 2.0), event, group, np.ones(group.size))
+    assert math.log(ratio) == pytest.approx(math.log(0.4), abs=4 * error)
+    # 1/sqrt(1/events + 1/events) is the information of a log-rank test
+    d1, d0 = event[group].sum(), event[~group].sum()
+    assert error == pytest.approx(math.sqrt(1 / d1 + 1 / d0), rel=0.1)
+
+
+def test_weights_of_the_hazard_ratio_stand_for_patients() -> None:
+    rng = np.random.default_rng(2)
+    group = rng.random(400) < 0.5
+    time, event = rng.exponential(1.0, 400), np.ones(400, np.bool_)
+    twice = hazard_ratio(np.tile(time, 2), np.tile(event, 2), np.tile(group, 2), np.ones(800))
+    heavy = hazard_ratio(time, event, group, np.full(400, 2.0))
+    assert heavy == pytest.approx(twice, rel=1e-9)
+
+
+@pytest.mark.parametrize(("kind", "spread"), [("share", 0.0), ("ratio", 0.5), ("mean", 8.0)])
+def test_scatter_is_centred_and_shrinks_with_n(kind: str, spread: float) -> None:
+    one = Estimate(value=30.0 if kind != "ratio" else 0.5, kind=kind, spread=spread)
+    rng = np.random.default_rng(4)
+    few, many = one.scatter(25, 4000, rng), one.scatter(2500, 4000, rng)
+    assert np.median(many) == pytest.approx(one.value, rel=0.03)
+    assert 7.0 < np.std(few) / np.std(many) < 13.0  # 10 but for Monte Carlo and, for ratios, the logarithm
+
+
+def test_titres_are_what_the_engine_reports_at_visits(patients: Patients) -> None:
+    """The watcher's read-out has the same noise, patient by patient, as the result a user gets."""
+    from scenarios.running import run
+
+    study = studies()["pants-infliximab"]
+    record = run_arm(study, "infliximab", Parameters.shipped(), patients, seed=3, threads=1)
+    result = run(study.scenario, patients, seed=3, threads=1)
+    for number, week in enumerate(result["visit"].values):
+        column = record.column(7.0 * float(week))
+        seen = result["ada_drug_tolerant"].sel(arm="infliximab").values[:, number] == 1
+        np.testing.assert_array_equal(record.read("idkmonitor")[:, column], seen)
+        level = result["trough_measured"].sel(arm="infliximab").values[:, number]
+        np.testing.assert_array_equal(record.measured(column), np.nan_to_num(level, nan=0.0))
+
+
+def test_ever_positive_falls_with_the_cut_off_and_rises_with_samples(doubled: Record) -> None:
+    once = highest_titre(doubled, "older-elisa", [14])
+    often = highest_titre(doubled, "older-elisa", [14, 54, 102])
+    assert np.all(often >= once)
+    options = {"assay": "older-elisa", "weeks": [14, 54, 102]}
+    shares = [
+        estimate("ever_positive", [(doubled, 1.0)], [], options | {"times_cutoff": factor}).value
+        for factor in (0.5, 1.0, 5.0, 1e6)
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] == 0.0
+
+
+def test_nobody_regains_from_a_mechanistic_failure(doubled: Record) -> None:
+    found = rescue(doubled)
+    assert found.judged.any()
+    assert not np.any(found.regained & ~found.for_lack_of_drug)
+    assert not np.any(found.regained & ~np.isfinite(doubled.loss_time))
+
+
+def test_causes_follow_the_hazards(doubled: Record) -> None:
+    """Without mechanistic failure every loss is for lack of drug; without the other, none is."""
+    from dataclasses import replace
+
+    base = doubled.parameters
+    for changes, expected in ({"lambda_mech": 0.0}, True), ({"lambda_pk": 0.0}, False):
+        response = {**base.response, "infliximab": base.response["infliximab"].with_values(**changes)}
+        record = replace(doubled, parameters=replace(base, response=response))
+        lost = np.isfinite(record.loss_time)
+        assert np.all(lacks_drug(record)[lost] == expected)
+
+
+def test_the_unknown_statistic_is_named(doubled: Record) -> None:
+    with pytest.raises(Exception, match="ever_positive"):
+        estimate("ever_positiv", [(doubled, 1.0)], [], {})
