@@ -1,0 +1,148 @@
+"""A quadratic surrogate of the simulator: what the targets would be at a point that was not simulated.
+
+Common random numbers make every target a smooth function of the parameters, and one quadratic in the prior z-scores,
+on the log-odds (shares) or logarithm (ratios), follows it closely once the points it is fitted to lie near the
+posterior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.targets import Target
+
+Floats = NDArray[np.float64]
+_RIDGE = 1e-3
+_PRIOR_BOUND = 3.5  # prior SDs; the search stays within
+
+
+def to_scale(values: Floats, found: Sequence[Target]) -> Floats:
+    """Targets (point, target) on the scale on which they are emulated."""
+    out = np.empty_like(values)
+    for j, target in enumerate(found):
+        share = np.clip(values[:, j] / 100.0, 1e-3, 1.0 - 1e-3)
+        out[:, j] = np.log(share / (1.0 - share)) if target.scale == "share" else np.log(np.maximum(values[:, j], 1e-3))
+    return out
+
+
+def from_scale(values: Floats, found: Sequence[Target]) -> Floats:
+    """The inverse of :func:`to_scale`."""
+    out = np.exp(values)
+    for j, target in enumerate(found):
+        if target.scale == "share":
+            out[:, j] = 100.0 / (1.0 + np.exp(-values[:, j]))
+    return out
+
+
+def misfit(values: Floats, found: Sequence[Target], extra: Floats | None = None) -> Floats:
+    """Half the sum of squares of standardised differences, shape (point,); ``extra`` (target,) adds variance."""
+    total = np.zeros(values.shape[0])
+    for j, target in enumerate(found):
+        if target.scale == "share":
+            difference = values[:, j] - target.value
+        else:
+            difference = np.log(np.maximum(values[:, j], 1e-3) / target.value)
+        variance = target.error**2 + (0.0 if extra is None else float(extra[j]) ** 2)
+        total += 0.5 * difference**2 / variance
+    return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emulator:
+    """One quadratic for each target."""
+
+    found: tuple[Target, ...]
+    coefficients: Floats
+    residual: Floats
+
+    @classmethod
+    def fit(cls, points: Floats, values: Floats, found: Sequence[Target], weights: Floats) -> Emulator:
+        """Fit to simulated points (point, parameter), with a weight for each.
+
+        The residual is that of predictions left out (closed form for a linear smoother), so that it does not shrink
+        with the number of coefficients.
+        """
+        design = _features(points)
+        root = np.sqrt(weights)[:, None]
+        weighted = design * root
+        penalty = _RIDGE * np.eye(design.shape[1])
+        penalty[0, 0] = 0.0
+        inverse = np.linalg.inv(weighted.T @ weighted + penalty)
+        target = to_scale(values, found)
+        coefficients = inverse @ (weighted.T @ (target * root))
+        leverage = np.einsum("ij,jk,ik->i", weighted, inverse, weighted)
+        left_out = (target - design @ coefficients) / np.maximum(1.0 - leverage, 0.05)[:, None]
+        residual = np.sqrt(np.average(left_out**2, axis=0, weights=weights))
+        return cls(found=tuple(found), coefficients=coefficients, residual=residual)
+
+    def shifted(self, point: Floats, value: Floats) -> Emulator:
+        """The same surface, lifted to pass through a value (target,) simulated at a point (parameter,)."""
+        lift = (to_scale(value[None, :], self.found) - _features(point[None, :]) @ self.coefficients)[0]
+        coefficients = self.coefficients.copy()
+        coefficients[0] += lift
+        return Emulator(found=self.found, coefficients=coefficients, residual=self.residual)
+
+    def predict(self, points: Floats) -> Floats:
+        """Targets (point, target)."""
+        return from_scale(_features(points) @ self.coefficients, self.found)
+
+    def energy(self, points: Floats) -> Floats:
+        """Minus the logarithm of the posterior density, but for a constant; infinite outside the prior's bounds."""
+        total = misfit(self.predict(points), self.found) + 0.5 * np.sum(points**2, axis=1)
+        return np.where(np.all(np.abs(points) <= _PRIOR_BOUND, axis=1), total, np.inf)
+
+    def best(self, seed: int) -> Floats:
+        """The point of highest posterior density, by differential evolution (SciPy)."""
+        from scipy.optimize import differential_evolution, minimize
+
+        k = _dimension(self.coefficients.shape[0])
+        bounds = [(-_PRIOR_BOUND, _PRIOR_BOUND)] * k
+        found = differential_evolution(
+            lambda x: self.energy(x.T), bounds, x0=np.zeros(k), rng=np.random.default_rng(seed), popsize=6,
+            maxiter=600, tol=1e-8, polish=False, vectorized=True, updating="deferred",
+        )  # fmt: skip
+        polished = minimize(
+            lambda x: float(self.energy(x[None, :])[0]), found.x, method="Powell", options={"xtol": 1e-6}
+        )
+        return np.asarray(polished.x if polished.fun <= found.fun else found.x)
+
+    def sample(self, start: Floats, count: int, seed: int) -> Floats:
+        """Points (count, parameter) of the posterior: 64 chains, moves along differences of others (ter Braak 2006,
+        doi:10.1007/s11222-006-8769-1)."""
+        rng = np.random.default_rng(seed)
+        chains, k = 64, start.size
+        now = start[None, :] + 0.05 * rng.standard_normal((chains, k))
+        energy = self.energy(now)
+        kept = []
+        steps = 6000
+        for step in range(steps):
+            first = (np.arange(chains) + rng.integers(1, chains, chains)) % chains
+            second = (np.arange(chains) + rng.integers(1, chains, chains)) % chains
+            gamma = 1.0 if step % 10 == 9 else 2.38 / np.sqrt(2.0 * k)
+            moved = now + gamma * (now[first] - now[second]) + 1e-3 * rng.standard_normal((chains, k))
+            trial = self.energy(moved)
+            taken = np.log(rng.random(chains)) < energy - trial
+            now = np.where(taken[:, None], moved, now)
+            energy = np.where(taken, trial, energy)
+            if step >= steps // 2 and step % 100 == 0:
+                kept.append(now.copy())
+        pool = np.concatenate(kept)
+        return np.asarray(pool[rng.choice(pool.shape[0], count, replace=False)])
+
+
+def _features(points: Floats) -> Floats:
+    """1, each coordinate, and all products of two: (point, feature)."""
+    n, k = points.shape
+    first, second = np.triu_indices(k)
+    return np.concatenate([np.ones((n, 1)), points, points[:, first] * points[:, second]], axis=1)
+
+
+def _dimension(features: int) -> int:
+    k = 1
+    while 1 + k + k * (k + 1) // 2 < features:
+        k += 1
+    return k

@@ -1,0 +1,137 @@
+"""The search: simulate a design, fit the surrogate, simulate where it says the posterior lies, and so on.
+
+Every point is simulated with the same patients and random numbers; worker processes only share out the points, so the
+number of cores changes the time and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation import space, targets
+from validation.emulator import Emulator, misfit
+from validation.trial import Parameters
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much to simulate.
+
+    Attributes
+    ----------
+    patients, design, rounds, batch
+        Patients per point; points of the first design; further rounds of ``batch`` points each.
+    accurate
+        Patients of the few runs that tie the surrogate to large numbers.
+    samples
+        Points drawn from the posterior at the end; those that miss an accept range are dropped.
+    """
+
+    patients: int = 400
+    design: int = 320
+    rounds: int = 3
+    batch: int = 112
+    accurate: int = 3000
+    samples: int = 96
+
+
+QUICK = Effort(patients=60, design=40, rounds=1, batch=20, accurate=120, samples=8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """The outcome: the best point, its targets, and the accepted points with theirs."""
+
+    best: Floats
+    best_values: Floats
+    points: Floats
+    values: Floats
+    evaluated: int
+    residual: Floats
+
+
+_TIES = 5  # times the surrogate is tied to an accurate run at its own best point
+_PLAIN: dict[int, object] = {}
+
+
+def _one(task: tuple[tuple[float, ...], int]) -> list[float]:
+    import warnings
+
+    point, n = task
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if n not in _PLAIN:
+            _PLAIN[n] = targets.plain(n, threads=1)
+        records = targets.simulate(space.named(np.array(point)), Parameters.shipped(), n, threads=1)
+        return [float(value) for value in targets.predictions(records, _PLAIN[n])]  # type: ignore[arg-type]
+
+
+def search(effort: Effort, seed: int, say: Callable[[str], None] = print, workers: int | None = None) -> Found:
+    """Find the best point and samples of the posterior."""
+    from scipy.stats import norm, qmc
+
+    found = targets.targets()
+    k = len(space.FREE)
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+
+        def simulate(points: Floats, n: int) -> Floats:
+            tasks = [(tuple(map(float, point)), n) for point in points]
+            return np.array(list(pool.map(_one, tasks, chunksize=4 if n <= effort.patients else 1)))
+
+        sequence = qmc.Sobol(k, scramble=True, rng=np.random.default_rng(seed))
+        uniform = sequence.random_base2((effort.design - 1).bit_length())[: effort.design]
+        points = np.clip(norm.ppf(uniform), -2.5, 2.5)
+        values = simulate(points, effort.patients)
+        say(f"design: {len(points)} points, best misfit {misfit(values, found).min():.1f}")
+        for turn in range(effort.rounds):
+            emulator = _fit(points, values, found, turn)
+            start = emulator.best(seed + turn)
+            batch = emulator.sample(start, effort.batch, seed + 10 + turn)
+            batch[0] = start
+            new = simulate(batch, effort.patients)
+            points, values = np.concatenate([points, batch]), np.concatenate([values, new])
+            say(f"round {turn + 1}: misfit at the best point {misfit(new[:1], found)[0]:.2f}")
+        emulator = _fit(points, values, found, effort.rounds)
+        best = emulator.best(seed + 50)
+        for turn in range(_TIES):
+            accurate = simulate(best[None, :], effort.accurate)[0]
+            say(f"accurate {turn + 1}: misfit {misfit(accurate[None, :], found)[0]:.2f}")
+            emulator = emulator.shifted(best, accurate)
+            if turn < _TIES - 1:
+                best = emulator.best(seed + 60 + turn)
+        drawn = emulator.sample(best, effort.samples, seed + 90)
+        # what the surrogate says, put right by how far the small run is from it at the same point
+        offset = simulate(best[None, :], effort.patients)[0] - accurate
+        simulated = simulate(drawn, effort.patients) - offset
+    inside = np.all([_within(simulated[:, j], target) for j, target in enumerate(found)], axis=0)
+    say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range")
+    return Found(
+        best=best,
+        best_values=accurate,
+        points=drawn[inside],
+        values=simulated[inside],
+        evaluated=len(points) + len(drawn) + 4,
+        residual=emulator.residual,
+    )
+
+
+def _fit(points: Floats, values: Floats, found: Sequence[targets.Target], turn: int) -> Emulator:
+    """Points far from the figures count less and less."""
+    away = misfit(values, found) + 0.5 * np.sum(points**2, axis=1)
+    width = (400.0, 100.0, 40.0, 25.0)[min(turn, 3)]
+    usable = np.all(np.isfinite(values), axis=1)
+    weights = 1.0 / (1.0 + ((away - away[usable].min()) / width) ** 2)
+    return Emulator.fit(points[usable], values[usable], found, weights[usable])
+
+
+def _within(values: Floats, target: targets.Target) -> NDArray[np.bool_]:
+    return np.asarray((values >= target.accept[0]) & (values <= target.accept[1]))

@@ -1,0 +1,111 @@
+"""What calibration may change: free parameters, their priors, and the way from a point of that space to parameters.
+
+A point is a vector of prior z-scores: 0 is the prior's centre, 1 one prior SD above it, on the parameter's own scale
+(logarithm, or log-odds for what cannot exceed 1). One set per drug; what adalimumab cannot identify it shares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkmodel.antibody import Immunogenicity
+from pkmodel.response import Response
+from validation.trial import Parameters
+
+Floats = NDArray[np.float64]
+_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A free parameter: name, prior centre, prior SD on its scale ("log" or "odds"), unit, why."""
+
+    name: str
+    centre: float
+    sd: float
+    scale: str
+    unit: str
+    why: str
+
+    def value(self, z: float) -> float:
+        """The parameter at a z-score."""
+        if self.scale == "log":
+            return self.centre * math.exp(self.sd * z)
+        return 1.0 / (1.0 + math.exp(-(math.log(self.centre / (1.0 - self.centre)) + self.sd * z)))
+
+
+_GUESS = "first guess of a prototype's random search; wide"
+FREE: tuple[Free, ...] = (
+    Free("h0", 0.068, 0.7, "log", "1/day", _GUESS),
+    Free("C_tol", 1.1, 0.6, "log", "mg/L", _GUESS),
+    Free("gamma", 1.2, 0.5, "log", "1", _GUESS),
+    Free("k_extra", 0.14, 0.7, "log", "1/day", _GUESS),
+    Free("frailty_sd", 1.15, 0.3, "log", "log SD", _GUESS),
+    Free("R_max_median", 0.064, 0.7, "log", "mg/L/day", _GUESS),
+    Free("R_max_sd", 1.3, 0.25, "log", "log SD", _GUESS),
+    Free("imm_onset", 0.5, 0.4, "log", "ratio", _GUESS),
+    Free("imm_production", 0.8, 0.7, "odds", "ratio", _GUESS),
+    Free("steroid_factor", 0.48, 0.4, "log", "ratio", _GUESS),
+    Free("hla_factor", 2.3, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
+    Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
+    Free("cutoff sponsor-bridging", 1.0, 0.7, "log", "mg/L", _GUESS),
+    Free("cutoff older-elisa", 0.04, 0.9, "log", "mg/L", _GUESS),
+    Free("cutoff idkmonitor", 0.05, 0.9, "log", "mg/L", _GUESS),
+    Free("p_max", 0.90, 0.5, "odds", "probability", "0.90 (0.05); one value for both drugs"),
+    Free("lambda_mech", 0.06, 0.5, "log", "1/year", "stated prior, not identified; one value for both drugs"),
+    Free("lambda_pk infliximab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
+    Free("h0 adalimumab", 0.045, 0.7, "log", "1/day", "infliximab's, scaled down"),
+    Free("lambda_pk adalimumab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
+)
+NAMES = tuple(free.name for free in FREE)
+
+_SHARED = (
+    "C_tol", "gamma", "k_extra", "frailty_sd", "R_max_median", "R_max_sd", "imm_onset", "imm_production",
+    "steroid_factor", "hla_factor",
+)  # fmt: skip
+FAMILIES = ("sponsor-bridging", "older-elisa", "idkmonitor")
+BORROWED = {"tours-elisa": "older-elisa", "idkmonitor-adalimumab": "idkmonitor", "anti-lambda": "idkmonitor"}
+"""Families without a figure of their own, and whose cut-off they take."""
+
+
+def named(point: Floats) -> dict[str, float]:
+    """Parameter values by name at a point, rounded to six significant digits: what is shipped is what was run."""
+    return {free.name: float(f"{free.value(float(z)):.6g}") for free, z in zip(FREE, point, strict=True)}
+
+
+def cutoffs(values: Mapping[str, float]) -> dict[str, float]:
+    """Cut-offs by assay family."""
+    own = {family: values[f"cutoff {family}"] for family in FAMILIES}
+    return own | {family: own[source] for family, source in BORROWED.items()}
+
+
+def layer(values: Mapping[str, float], drug: str) -> dict[str, float]:
+    """Fitted parameters of a drug's antibody layer."""
+    fitted = {name: values[name] for name in _SHARED}
+    if drug == "infliximab":
+        return {"h0": values["h0"], **fitted, "clearance_scale": values["clearance_scale"]}
+    return {"h0": values["h0 adalimumab"], **fitted}
+
+
+def response(values: Mapping[str, float], drug: str) -> dict[str, float]:
+    """Fitted parameters of a drug's response model, in its units (1/day)."""
+    return {
+        "p_max": values["p_max"],
+        "lambda_mech": float(f"{values['lambda_mech'] / _YEAR:.6g}"),
+        "lambda_pk": float(f"{values[f'lambda_pk {drug}'] / _YEAR:.6g}"),
+    }
+
+
+def parameters(values: Mapping[str, float], base: Parameters) -> Parameters:
+    """``base`` with the fitted values put in."""
+    immunogenicity: dict[str, Immunogenicity] = {}
+    responses: dict[str, Response] = {}
+    for drug in base.immunogenicity:
+        immunogenicity[drug] = base.immunogenicity[drug].with_values(**layer(values, drug))
+        responses[drug] = base.response[drug].with_values(**response(values, drug))
+    return Parameters(immunogenicity=immunogenicity, response=responses, cutoffs=cutoffs(values))

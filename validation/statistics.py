@@ -1,0 +1,213 @@
+"""What a study would have reported, computed from what was seen of its arms.
+
+Each function takes the parts of a figure (records with their weights), the records it is compared with, and the
+options of the evidence file, and returns an :class:`Estimate`, which also knows how the number would scatter at a
+study's own n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkmodel.errors import unknown_name
+from validation import rescue
+from validation.cox import hazard_ratio
+from validation.trial import Record
+
+Parts = Sequence[tuple[Record, float]]
+Floats = NDArray[np.float64]
+YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A predicted figure.
+
+    Attributes
+    ----------
+    value
+        In the figure's unit.
+    kind
+        How it scatters: "share" (binomial; ``scale`` turns a proportion into the unit), "rank" (Fisher's z), "ratio"
+        (log-normal with standard error ``spread``), "mean" and "median" (normal, ``spread`` per patient).
+    """
+
+    value: float
+    kind: str
+    scale: float = 100.0
+    spread: float = 0.0
+
+    def scatter(self, n: int, draws: int, rng: np.random.Generator) -> Floats:
+        """Values that studies of ``n`` patients would report."""
+        if not math.isfinite(self.value):
+            return np.full(draws, math.nan)
+        if self.kind == "share":
+            return self.scale * rng.binomial(n, min(max(self.value / self.scale, 0.0), 1.0), draws) / n
+        noise = rng.standard_normal(draws)
+        if self.kind == "rank":
+            return np.asarray(np.tanh(math.atanh(self.value) + noise / math.sqrt(n - 3)))
+        if self.kind == "ratio":
+            return np.asarray(self.value * np.exp(self.spread / math.sqrt(n) * noise))
+        return np.asarray(self.value + self.spread / math.sqrt(n) * noise)
+
+
+def estimate(name: str, parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    """The statistic ``name``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such statistic.
+    """
+    if name not in _STATISTICS:
+        raise unknown_name("statistic", name, _STATISTICS)
+    return _STATISTICS[name](parts, against, options)
+
+
+def highest_titre(record: Record, family: str, weeks: Sequence[float], at_doses_from: float | None = None) -> Floats:
+    """The highest titre each patient ever shows where the assay reports one (mg/L; -1 if never).
+
+    Samples are taken at ``weeks`` and, from week ``at_doses_from`` on, before each infusion.
+    """
+    taken = np.zeros(record.free.shape, np.bool_)
+    taken[:, [record.column(7.0 * week) for week in weeks]] = True
+    if at_doses_from is not None:
+        taken |= record.given & (record.days >= 7.0 * at_doses_from)[None, :]
+    return np.asarray(np.where(taken, record.titres(family), -1.0).max(axis=1))
+
+
+def _ever_positive(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    family, factor = options["assay"], options.get("times_cutoff", 1.0)
+    flags = [
+        highest_titre(record, family, options["weeks"], options.get("at_doses_from"))
+        >= factor * record.parameters.assay(family).cutoff
+        for record, _ in parts
+    ]
+    return _share(parts, flags, [np.ones(flag.size, np.bool_) for flag in flags])
+
+
+def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    return _share(parts, [~record.responder for record, _ in parts], [record.ids >= 0 for record, _ in parts])
+
+
+def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    lost = [record.loss_time <= record.assessment_day + YEAR * options["years"] for record, _ in parts]
+    return _share(parts, lost, [record.responder for record, _ in parts])
+
+
+def _losses_per_100_years(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    share = _lost_response(parts, against, options)
+    return Estimate(value=share.value / options["years"], kind="share", scale=100.0 / options["years"])
+
+
+def _failure(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    failed = [~record.responder | (record.loss_time <= 7.0 * options["by_week"]) for record, _ in parts]
+    return _share(parts, failed, [record.ids >= 0 for record, _ in parts])
+
+
+def _trough_share(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    flags, among = [], []
+    low, high = options.get("low", -math.inf), options.get("high", math.inf)
+    for record, _ in parts:
+        number = record.column(7.0 * options["week"])
+        level = record.measured(number)
+        inside = level == 0.0 if options.get("undetectable") else (level > 0.0) & (level >= low) & (level < high)
+        lost = record.loss_time <= record.days[number]
+        flags.append(inside)
+        among.append(record.responder & (~lost | rescue.rescue(record).regained))
+    return _share(parts, flags, among)
+
+
+def _rank_correlation(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    from scipy.stats import spearmanr
+
+    (record, _), *_rest = parts
+    level = record.measured(record.column(7.0 * options["week"]))
+    return Estimate(value=float(spearmanr(record.tgn, level).statistic), kind="rank")
+
+
+def _mean_trough(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    level, weight = _levels(parts, options)
+    mean = float(np.average(level, weights=weight))
+    spread = math.sqrt(float(np.average((level - mean) ** 2, weights=weight)))
+    return Estimate(value=mean, kind="mean", spread=spread)
+
+
+def _median_trough(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    level, weight = _levels(parts, options)
+    order = np.argsort(level, kind="stable")
+    cumulative = np.cumsum(weight[order]) / weight.sum()
+    low, middle, high = (float(level[order][np.searchsorted(cumulative, p)]) for p in (0.4, 0.5, 0.6))
+    # asymptotic SD of a median: 1 / (2 f sqrt(n)), with the density from the middle fifth of the sample
+    return Estimate(value=middle, kind="median", spread=0.5 * (high - low) / 0.2)
+
+
+def _cox_ratio(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    between = options["between"]
+    columns: list[tuple[Floats, NDArray[np.bool_], NDArray[np.bool_], Floats]] = []
+    for number, (record, share) in enumerate((*parts, *against)):
+        time, event = _first_positive(record, options["assay"], options["weeks"])
+        inside = np.full(time.size, number < len(parts)) if between == "arms" else record.covariates[between] > 0.5
+        columns.append((time, event, inside, np.full(time.size, share / time.size)))
+    time, event, inside, weight = (np.concatenate(column) for column in zip(*columns, strict=True))
+    ratio, error = hazard_ratio(time, event, inside, weight / weight.sum())
+    return Estimate(value=ratio, kind="ratio", spread=error)
+
+
+def _first_positive(record: Record, family: str, weeks: Sequence[float]) -> tuple[Floats, NDArray[np.bool_]]:
+    columns = [record.column(7.0 * week) for week in weeks]
+    positive = record.titres(family)[:, columns] >= record.parameters.assay(family).cutoff
+    event = np.asarray(positive.any(axis=1), dtype=np.bool_)
+    last = len(weeks) - 1
+    return np.array(weeks, dtype=np.float64)[np.where(event, positive.argmax(axis=1), last)], event
+
+
+def _regained(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    found = [rescue.rescue(record) for record, _ in parts]
+    among = [
+        rescue.group(record, one, options["group"], options["assay"])
+        for (record, _), one in zip(parts, found, strict=True)
+    ]
+    return _share(parts, [one.regained for one in found], among)
+
+
+def _regained_on_switch(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    ((record, _),), ((other, _),) = parts, against
+    found = rescue.rescue(record)
+    among = rescue.group(record, found, options["group"], options["assay"])
+    return _share(parts, [rescue.regains_on(record, other)], [among])
+
+
+def _levels(parts: Parts, options: Mapping[str, Any]) -> tuple[Floats, Floats]:
+    levels = [record.measured(record.column(7.0 * week)) for record, _ in parts for week in options["weeks"]]
+    weights = [np.full(record.ids.size, weight) for record, weight in parts for _ in options["weeks"]]
+    return np.concatenate(levels), np.concatenate(weights)
+
+
+def _share(parts: Parts, flags: Sequence[NDArray[np.bool_]], among: Sequence[NDArray[np.bool_]]) -> Estimate:
+    """Percent of ``flags`` among ``among``, patients of each part weighted."""
+    yes = sum(weight * float(np.mean(flag & base)) for (_, weight), flag, base in zip(parts, flags, among, strict=True))
+    base = sum(weight * float(np.mean(base)) for (_, weight), base in zip(parts, among, strict=True))
+    return Estimate(value=100.0 * yes / base if base else math.nan, kind="share")
+
+
+_STATISTICS: dict[str, Callable[[Parts, Parts, Mapping[str, Any]], Estimate]] = {
+    "ever_positive": _ever_positive,
+    "no_primary_response": _no_primary_response,
+    "lost_response": _lost_response,
+    "losses_per_100_years": _losses_per_100_years,
+    "failure": _failure,
+    "trough_share": _trough_share,
+    "rank_correlation": _rank_correlation,
+    "mean_trough": _mean_trough,
+    "median_trough": _median_trough,
+    "cox_ratio": _cox_ratio,
+    "regained": _regained,
+    "regained_on_switch": _regained_on_switch,
+}
