@@ -93,12 +93,12 @@ def covariate_events(
     """New parameters at each time at which a covariate changes."""
     parts = []
     n = len(patients)
-    for moment in patients.change_times():
-        table = parameters(model, patients, draws, immunogenicity=immunogenicity, time=moment)
+    for day in patients.change_times():
+        table = parameters(model, patients, draws, immunogenicity=immunogenicity, time=day)
         parts.append(
             Events(
                 row=np.arange(n),
-                time=np.full(n, moment),
+                time=np.full(n, day),
                 kind=np.full(n, at.PARAMETERS_SET),
                 value=np.arange(n, dtype=np.float64),
                 tables=table,
@@ -183,8 +183,8 @@ def advance(
         Day to stop at. Stopping is a do-nothing event: it restarts the grid of hazard integral and
         integrator, so runs are compared bit for bit between runs with the same stops.
     times, into
-        Output days in (state.time, until], increasing, and the array (patient, time, 4) to write free drug,
-        free antibody, total antibody (mg/L) and clearance (L/d) to. Values are limits from the left.
+        Output days up to until, increasing, and the array (patient, time, 4) to write free drug, free antibody,
+        total antibody (mg/L) and clearance (L/d) to. Values are limits from the left.
     threads
         1 forces the serial kernel (safe inside servers and worker processes).
 
@@ -445,12 +445,10 @@ def _event_by_event(
                 start=therapy.start, until=therapy.until,
             )
         )  # fmt: skip
-    out = np.zeros((len(patients), days.size, 4))
-    later = days > 0.0
-    if not later.all():
+    out = np.empty((len(patients), days.size, 4))
+    if days[0] == 0.0:
+        out[:, 0, :3] = 0.0
         out[:, 0, 3] = state.theta[:, at.CL]
-    if later.any():
-        into = np.empty((len(patients), int(later.sum()), 4))
-        advance(state, Events.merge(parts), until=float(days[-1]), times=days[later], into=into, threads=threads)
-        out[:, later] = into
+    if days[-1] > 0.0:
+        advance(state, Events.merge(parts), until=float(days[-1]), times=days, into=out, threads=threads)
     return out

@@ -9,7 +9,7 @@ from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 
 
-@jit()
+@jit(forceinline=True)
 def apply(row, theta, state, immune, kind, value, t, tables):
     """What an event does, at time t, to a row of state and theta (in place)."""
     arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)

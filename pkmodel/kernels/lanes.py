@@ -48,7 +48,7 @@ _X0 = 0.1127016653792583
 _W0, _W1 = 5.0 / 18.0, 8.0 / 18.0
 
 
-@jit()
+@jit(forceinline=True)
 def _step(m):
     """A trial step of every lane."""
     for l in range(LANES):
@@ -108,7 +108,7 @@ def _relative(m, l, field, absolute, coming):
     return abs(m[_ERR + field * LANES + l]) / (absolute + RELATIVE_TOLERANCE * scale)
 
 
-@jit()
+@jit(forceinline=True)
 def _judge(m):
     """Size of the error (1 is just acceptable), scale of the next step, acceptance."""
     for l in range(LANES):
@@ -145,7 +145,7 @@ def _free_between(m, l, x):
     return c
 
 
-@jit()
+@jit(forceinline=True)
 def _effect(m, k, hill, log_half, mech, pk):
     """Effect site and accumulated hazard of loss at the end of the trial step (fourth order, as the step).
 
@@ -184,7 +184,7 @@ def _without_effect(c_e, hill, log_half):
     return 1.0 / (1.0 + exp(hill * (log(max(c_e, 1e-300)) - log_half)))
 
 
-@jit()
+@jit(forceinline=True)
 def _watch(m, level):
     """Mark the lanes that need a scalar look: end of interval, output, crossing, trouble. Returns how many."""
     for l in range(LANES):
@@ -202,7 +202,7 @@ def _watch(m, level):
     return total
 
 
-@jit()
+@jit(forceinline=True)
 def _commit(m):
     """Take over the accepted steps; choose the next ones."""
     for l in range(LANES):
@@ -226,7 +226,7 @@ def _commit(m):
         m[_COUNT + l] += 1.0
 
 
-@jit()
+@jit(forceinline=True)
 def load(m, l, row, theta, state, immune, subject, t, t1, output):
     """Put a patient into lane l at time t."""
     v = theta[row, at.V1]
@@ -268,7 +268,7 @@ def load(m, l, row, theta, state, immune, subject, t, t1, output):
     m[_C0 + l], _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])
 
 
-@jit()
+@jit(forceinline=True)
 def store(m, l, row, state):
     """Take the patient's state out of lane l."""
     state[row, at.A_DEPOT] = m[_Y + l]
@@ -282,14 +282,14 @@ def store(m, l, row, state):
     state[row, at.STEP] = m[_H + l]
 
 
-@jit()
+@jit(forceinline=True)
 def _hermite(x, f0, d0, f1, d1, h):
     """Cubic through (0, f0) and (1, f1) with slopes d0, d1 per unit of time, at x in [0, 1]."""
     u = 1.0 - x
     return f0 * (1.0 + 2.0 * x) * u * u + f1 * x * x * (3.0 - 2.0 * x) + h * x * u * (d0 * u - d1 * x)
 
 
-@jit()
+@jit(forceinline=True)
 def _crossings(m, l, state, k, level):
     """Loss of response and fall below the relapse level within the accepted step of lane l."""
     h, t = m[_TRY + l], m[_T + l]
@@ -319,7 +319,7 @@ def _crossings(m, l, state, k, level):
         state[at.BELOW_SINCE] = t + high * h
 
 
-@jit()
+@jit(forceinline=True)
 def _outputs(m, l, row, times, k, last, out):
     """Outputs that lie within the accepted step of lane l, by its dense output; the next output's number."""
     h, t = m[_TRY + l], m[_T + l]
@@ -341,7 +341,7 @@ def _outputs(m, l, row, times, k, last, out):
     return k
 
 
-@jit()
+@jit(forceinline=True)
 def write(out, row, k, v, a_c, a_s, kss, clearance, k_cx):
     """Free drug, free antibody, total antibody (mg/L) and the clearance that the total drug sees (L/d)."""
     d = a_c / v

@@ -44,7 +44,7 @@ def _convolve(a, ea, b, eb, t):
     return direct if abs(x) > 0.02 else series
 
 
-@jit()
+@jit(forceinline=True)
 def _lay_out(a, end, knee, since, longest, work, edges):
     """Nodes and weights of the panels from ``a`` (d since the last event) on, up to ``end`` or to PANELS of them.
 
@@ -86,7 +86,7 @@ def _lay_out(a, end, knee, since, longest, work, edges):
     return count
 
 
-@jit()
+@jit(forceinline=True)
 def _levels(n, theta, mode, state, k, work):
     """Central amount and effect-site level at the first ``n`` nodes (a multiple of the padding)."""
     k12, k21, alpha, beta, p1, p2 = mode
@@ -150,7 +150,7 @@ def _add_input(n, decay, amount, source, gain, row_e, row_f, work):
         work[_CE, j] += per_gap * (work[_X, j] - work[row_f, j])
 
 
-@jit()
+@jit(forceinline=True)
 def _levels_one_by_one(n, theta, mode, state, k, work):
     """As :func:`_levels` where rates nearly coincide and its differences would cancel."""
     a_d, a_c, a_p, rate = state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.RATE]
@@ -160,7 +160,7 @@ def _levels_one_by_one(n, theta, mode, state, k, work):
         work[_CE, j] = linear.effect_site(theta, mode, k, state[at.EFFECT], a_d, a_c, a_p, rate, t)
 
 
-@jit()
+@jit(forceinline=True)
 def _hazards(n, v, immune, response, onset_rate, work):
     """Stimulus (times the onset rate) and hazard of loss at the nodes; :mod:`pkmodel.kernels.hazards` one by one."""
     if onset_rate > 0.0:
@@ -207,13 +207,13 @@ def _panel(theta, mode, state, immune, response, onset_rate, a, b, knee):
 
 
 @jit()
-def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, which, amount):
-    """Time in [a, b] at which the integral from a reaches ``amount`` (which: 0 onset, 1 loss).
+def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, which, amount, total):
+    """Time in [a, b] at which the integral from a reaches ``amount`` of its ``total`` (which: 0 onset, 1 loss).
 
     Newton on the increasing integral, kept inside a bracket that bisection shrinks.
     """
     low, high = a, b
-    t = 0.5 * (a + b)
+    t = a + (b - a) * min(amount / total, 1.0)
     for _ in range(60):
         parts = _panel(theta, mode, state, immune, response, onset_rate, a, t, knee)
         miss = parts[which] - amount
@@ -318,15 +318,16 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
             level = work[_CE, j + 4]
             hit = onset_rate > 0.0 and state[at.ONSET_HAZARD] + onset >= threshold
             if hit:
+                total = onset
                 onset = threshold - state[at.ONSET_HAZARD]
-                b = _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, 0, onset)
+                b = _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, 0, onset, total)
                 _, loss = _panel(theta, mode, state, immune, response, onset_rate, a, b, knee)
                 level = effect_at(theta, mode, state, response, b)
                 state[at.ONSET_TIME] = t0 + b
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]
                 state[at.LOSS_TIME] = t0 + _crossing(
-                    theta, mode, state, immune, response, onset_rate, a, b, knee, 1, missing
+                    theta, mode, state, immune, response, onset_rate, a, b, knee, 1, missing, loss
                 )
             state[at.ONSET_HAZARD] += onset
             state[at.LOSS_HAZARD] += loss

@@ -116,7 +116,7 @@ def fill_uniform(seed, stream, replicate, first, patients, out):
             out[i, j] = uniform_at(seed, first + j, stream, patients[i], replicate)
 
 
-@jit()
+@jit(allocates=True)
 def fill_normal(seed, stream, replicate, first, patients, out):
     """Fill ``out[i, j]`` with the standard normal of patient ``patients[i]`` and index ``first + j``.
 

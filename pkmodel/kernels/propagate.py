@@ -68,6 +68,8 @@ def _until_onset(
 ):  # fmt: skip
     """Carry one patient to onset or to ``until``: (time reached, next event, next output)."""
     k = 0
+    while k < times.size and times[k] <= time:  # already there
+        k += 1
     t = time
     stop = offsets[row + 1]
     j = offsets[row]
@@ -89,7 +91,7 @@ def _until_onset(
         j += 1
 
 
-@jit()
+@jit(allocates=True)
 def _block(
     first, last, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables,
     times, out, status,
@@ -127,7 +129,7 @@ def _block(
             status[row] = at.NOT_FINITE
 
 
-@jit()
+@jit(allocates=True)
 def advance_serial(
     theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out,
     status,
@@ -141,7 +143,7 @@ def advance_serial(
         )  # fmt: skip
 
 
-@jit(parallel=True)
+@jit(allocates=True, parallel=True)
 def advance_parallel(
     theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out,
     status,
