@@ -67,7 +67,7 @@ def test_a_drug_tolerant_assay_reads_bound_antibody_and_fades_above_its_limit() 
 
 def test_the_same_sample_is_masked_in_one_family_and_positive_in_the_other() -> None:
     """Scheduled dosing (drug present) masks what episodic dosing (drug gone) shows."""
-    bound, total, z = np.array([0.0, 2.0]), np.array([2.0, 2.0]), np.zeros(2)
+    bound, total, z = np.array([0.0, 5.0]), np.array([5.0, 5.0]), np.zeros(2)
     drug = np.array([3.0, 0.0])
     sensitive, _ = load_antibody_assay("sponsor-bridging").read(drug, bound, total, z)
     tolerant, _ = load_antibody_assay("idkmonitor").read(drug, bound, total, z)

@@ -96,10 +96,7 @@ def test_dose_linearity(theta, events, factor):
 @given(theta=strategies.thetas(), first=st.floats(20.0, 900.0), second=st.floats(20.0, 900.0))
 def test_superposition(theta, first, second):
     kind = "depot" if theta["KA"] > 0 else "bolus"
-    alone = (
-        ours(theta, [(0.0, kind, first)], until=150.0)["C"]
-        + ours(theta, [(30.0, kind, second)], until=150.0)["C"]
-    )
+    alone = ours(theta, [(0.0, kind, first)], until=150.0)["C"] + ours(theta, [(30.0, kind, second)], until=150.0)["C"]
     together = ours(theta, [(0.0, kind, first), (30.0, kind, second)], until=150.0)["C"]
     np.testing.assert_allclose(together, alone, rtol=1e-11, atol=1e-13)
 

@@ -21,9 +21,12 @@ from pkmodel.kernels.elementary import exp, log
 X0, X1 = 0.06943184420297371, 0.33000947820757187
 W0, W1 = 0.17392742256872693, 0.32607257743127307
 
-_FIRST = 1.0  # d; then panels as long as the time since the last change of the input ...
+_FIRST = 0.5  # d; then panels as long as the time since the last change of the input ...
 _LONGEST = 14.0  # ... up to this, and to one time constant of the slowest decay (drug falls by e at most)
-_GROWTH = math.exp(2.5)  # growth of (knee + time) over a panel while drug rises from near nothing
+_GROWTH = math.exp(1.5)  # growth of (knee + time) over a panel while drug rises from near nothing
+
+_QUICK = 0.5  # 1/d; a decay or an absorption quicker than this shapes its own panels ...
+_GONE = 12.0  # ... until it has run for so many time constants
 
 # panels evaluated together, and their nodes: four and the end of each, padded to whole vectors
 PANELS = 24
@@ -45,7 +48,7 @@ def _convolve(a, ea, b, eb, t):
 
 
 @jit(forceinline=True)
-def _lay_out(a, end, knee, since, longest, work, edges):
+def _lay_out(a, end, knee, since, longest, fastest, work, edges):
     """Nodes and weights of the panels from ``a`` (d since the last event) on, up to ``end`` or to PANELS of them.
 
     ``since`` is the time since the input last changed, at the event. With a finite ``knee`` the nodes are even
@@ -57,6 +60,8 @@ def _lay_out(a, end, knee, since, longest, work, edges):
     while a < end and count < PANELS:
         stretched = knee < math.inf and a < _FIRST
         width = max(_FIRST, min(since + a, longest))
+        if fastest > _QUICK and fastest * (since + a) < _GONE:
+            width = min(width, 0.7 / fastest)
         if stretched:
             width = min(width, (knee + a) * (_GROWTH - 1.0))
         b = a + width
@@ -293,12 +298,13 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
     if knee > _FIRST:
         knee = math.inf  # a rise slower than the first panel needs no help
     ka = theta[at.KA]
+    fastest = max(mode[2], ka) if state[at.A_DEPOT] > 0.0 else mode[2]
     close = state[at.A_DEPOT] != 0.0 and (abs(mode[2] - ka) < 1e-3 * ka or abs(mode[3] - ka) < 1e-3 * ka)
     level = state[at.EFFECT]
     above = level >= response[at.C_RELAPSE]
     a = 0.0
     while a < end:
-        count = _lay_out(a, end, knee, since, longest, work, edges)
+        count = _lay_out(a, end, knee, since, longest, fastest, work, edges)
         n = (5 * count + _PAD - 1) // _PAD * _PAD
         if close:
             _levels_one_by_one(n, theta, mode, state, k, work)
