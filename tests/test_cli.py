@@ -295,7 +295,7 @@ def test_a_run_may_be_put_in_the_place_of_an_earlier_one(runs, tmp_path):
     import shutil
 
     shutil.copytree(runs[1], tmp_path / "again")
-    check_output_directory(tmp_path / "again")
+    assert check_output_directory(tmp_path / "again") is None  # refusing would raise
 
 
 def test_without_out_nothing_is_written(runs, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 numba calls the C library one value at a time for these (6 ns); inlined and vectorised they cost about 1 ns. Their
 bits are also the same on every machine, which a C library does not promise. Both are good to about 1 unit in
-the last place over the ranges used here (tests compare with mpmath-checked references through NumPy).
+the last place over the ranges used here (the tests compare with NumPy's).
 
 Reduction and evaluation follow the textbook scheme: Muller JM. Elementary Functions, 3rd ed. Birkhauser 2016,
 chapters 3 and 11 (argument reduction by multiples of ln 2 in two parts; polynomial; scaling by the exponent).

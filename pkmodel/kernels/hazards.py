@@ -34,12 +34,3 @@ def effect(c_e, response):
 def loss_hazard(c_e, response):
     """Hazard of loss of response, 1/d: lambda_mech + lambda_pk (1 - E(C_e))."""
     return response[LAMBDA_MECH] + response[LAMBDA_PK] * (1.0 - effect(c_e, response))
-
-
-@jit()
-def loss_hazard_slope(c_e, response):
-    """Derivative of :func:`loss_hazard` with respect to C_e."""
-    if c_e <= 0.0:
-        return 0.0
-    e = effect(c_e, response)
-    return -response[LAMBDA_PK] * response[HILL] * e * (1.0 - e) / c_e

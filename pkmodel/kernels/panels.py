@@ -16,6 +16,7 @@ from pkmodel.kernels import hazards, linear
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import exp, log
+from pkmodel.kernels.linear import convolve2_straight
 
 # Gauss-Legendre, four points on [0, 1]
 X0, X1 = 0.06943184420297371, 0.33000947820757187
@@ -35,16 +36,6 @@ _PAD = 16
 # rows of the work space: time, weight; decays of modes, effect site and depot; convolutions; results
 _T, _W, _E1, _E2, _EK, _ED, _F1, _F2, _A, _CE, _G, _L, _X, _Y = range(14)
 WORK_ROWS = 14
-
-
-@jit(inline="always")
-def _convolve(a, ea, b, eb, t):
-    """As ``linear.convolve2`` without a branch."""
-    gap = a - b
-    x = gap * t
-    series = ea * t * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))))
-    direct = (eb - ea) / (gap if gap != 0.0 else 1.0)
-    return direct if abs(x) > 0.02 else series
 
 
 @jit(forceinline=True)
@@ -107,7 +98,7 @@ def _levels(n, theta, mode, state, k, work):
     for j in range(n):
         work[_EK, j] = exp(-k * work[_T, j])
     for j in range(n):
-        work[_F1, j] = _convolve(alpha, work[_E1, j], k, work[_EK, j], work[_T, j])
+        work[_F1, j] = convolve2_straight(alpha, work[_E1, j], k, work[_EK, j], work[_T, j])
     for j in range(n):
         work[_A, j] = z1 * work[_E1, j]
     for j in range(n):
@@ -116,14 +107,14 @@ def _levels(n, theta, mode, state, k, work):
         for j in range(n):
             work[_E2, j] = exp(-beta * work[_T, j])
         for j in range(n):
-            work[_F2, j] = _convolve(beta, work[_E2, j], k, work[_EK, j], work[_T, j])
+            work[_F2, j] = convolve2_straight(beta, work[_E2, j], k, work[_EK, j], work[_T, j])
         for j in range(n):
             work[_A, j] += z2 * work[_E2, j]
         for j in range(n):
             work[_CE, j] += gain * z2 * work[_F2, j]
     if rate != 0.0:
         for j in range(n):
-            work[_X, j] = _convolve(k, work[_EK, j], 0.0, 1.0, work[_T, j])
+            work[_X, j] = convolve2_straight(k, work[_EK, j], 0.0, 1.0, work[_T, j])
         _add_input(n, alpha, rate * p1, 0.0, gain, _E1, _F1, work)
         if two:
             _add_input(n, beta, rate * p2, 0.0, gain, _E2, _F2, work)
@@ -132,7 +123,7 @@ def _levels(n, theta, mode, state, k, work):
         for j in range(n):
             work[_ED, j] = exp(-ka * work[_T, j])
         for j in range(n):
-            work[_X, j] = _convolve(k, work[_EK, j], ka, work[_ED, j], work[_T, j])
+            work[_X, j] = convolve2_straight(k, work[_EK, j], ka, work[_ED, j], work[_T, j])
         _add_input(n, alpha, ka * a_d * p1, ka, gain, _E1, _F1, work)
         if two:
             _add_input(n, beta, ka * a_d * p2, ka, gain, _E2, _F2, work)
@@ -144,10 +135,10 @@ def _add_input(n, decay, amount, source, gain, row_e, row_f, work):
     convolution of the source with the effect site."""
     if source == 0.0:
         for j in range(n):
-            work[_Y, j] = amount * _convolve(decay, work[row_e, j], 0.0, 1.0, work[_T, j])
+            work[_Y, j] = amount * convolve2_straight(decay, work[row_e, j], 0.0, 1.0, work[_T, j])
     else:
         for j in range(n):
-            work[_Y, j] = amount * _convolve(decay, work[row_e, j], source, work[_ED, j], work[_T, j])
+            work[_Y, j] = amount * convolve2_straight(decay, work[row_e, j], source, work[_ED, j], work[_T, j])
     for j in range(n):
         work[_A, j] += work[_Y, j]
     per_gap = gain * amount / (decay - source)

@@ -21,6 +21,7 @@ import numpy as np
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import exp
+from pkmodel.kernels.linear import convolve2_straight
 
 # what happens at the start of a segment
 NOTHING, BOLUS, DEPOT, INFUSION = range(4)
@@ -37,17 +38,6 @@ _CL, _V1, _Q, _V2, _KA, _PER_V, _WEIGHT, _F, _ALPHA, _BETA, _P1, _P2, _Z1, _Z2, 
     field * LANES for field in range(16)
 )
 _FIELDS = 16 * LANES
-
-
-@jit(inline="always")
-def _convolve(a, ea, b, eb, t):
-    """As ``linear.convolve2`` without a branch, so that loops over it vectorise."""
-    gap = a - b
-    x = gap * t
-    # series of (exp(x) - 1)/x, truncated below 2e-14 for |x| <= 0.02
-    series = ea * t * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))))
-    direct = (eb - ea) / (gap if gap != 0.0 else 1.0)
-    return direct if abs(x) > 0.02 else series
 
 
 @jit(inline="always")
@@ -124,17 +114,17 @@ def _fill_line(line, spans, count, m, l, two, depot, infused):
         for j in range(count):
             line[_E2 // LANES, j] = exp(-beta * spans[j])
     for j in range(infused):
-        line[_I1 // LANES, j] = p1 * _convolve(alpha, line[_E1 // LANES, j], 0.0, 1.0, spans[j])
-        line[_I2 // LANES, j] = p2 * _convolve(beta, line[_E2 // LANES, j], 0.0, 1.0, spans[j])
+        line[_I1 // LANES, j] = p1 * convolve2_straight(alpha, line[_E1 // LANES, j], 0.0, 1.0, spans[j])
+        line[_I2 // LANES, j] = p2 * convolve2_straight(beta, line[_E2 // LANES, j], 0.0, 1.0, spans[j])
     if depot:
         for j in range(count):
             line[_EK // LANES, j] = exp(-ka * spans[j])
         for j in range(count):
             line[_G1 // LANES, j] = (
-                ka * p1 * _convolve(alpha, line[_E1 // LANES, j], ka, line[_EK // LANES, j], spans[j])
+                ka * p1 * convolve2_straight(alpha, line[_E1 // LANES, j], ka, line[_EK // LANES, j], spans[j])
             )
             line[_G2 // LANES, j] = (
-                ka * p2 * _convolve(beta, line[_E2 // LANES, j], ka, line[_EK // LANES, j], spans[j])
+                ka * p2 * convolve2_straight(beta, line[_E2 // LANES, j], ka, line[_EK // LANES, j], spans[j])
             )
 
 
@@ -313,11 +303,11 @@ def _fill(tables, m, durations, infused, two, depot):
                 tables[j * _ROW + _E2 + l] = exp(-m[_BETA + l] * durations[j])
     for j in range(infused):
         for l in range(LANES):
-            gain = _convolve(m[_ALPHA + l], tables[j * _ROW + _E1 + l], 0.0, 1.0, durations[j])
+            gain = convolve2_straight(m[_ALPHA + l], tables[j * _ROW + _E1 + l], 0.0, 1.0, durations[j])
             tables[j * _ROW + _I1 + l] = m[_P1 + l] * gain
         if two:
             for l in range(LANES):
-                gain = _convolve(m[_BETA + l], tables[j * _ROW + _E2 + l], 0.0, 1.0, durations[j])
+                gain = convolve2_straight(m[_BETA + l], tables[j * _ROW + _E2 + l], 0.0, 1.0, durations[j])
                 tables[j * _ROW + _I2 + l] = m[_P2 + l] * gain
     if depot:
         for j in range(durations.size):
@@ -325,11 +315,13 @@ def _fill(tables, m, durations, infused, two, depot):
             for l in range(LANES):
                 tables[j * _ROW + _EK + l] = exp(-m[_KA + l] * t)
             for l in range(LANES):
-                gain = _convolve(m[_ALPHA + l], tables[j * _ROW + _E1 + l], m[_KA + l], tables[j * _ROW + _EK + l], t)
+                gain = convolve2_straight(
+                    m[_ALPHA + l], tables[j * _ROW + _E1 + l], m[_KA + l], tables[j * _ROW + _EK + l], t
+                )
                 tables[j * _ROW + _G1 + l] = m[_KA + l] * m[_P1 + l] * gain
             if two:
                 for l in range(LANES):
-                    gain = _convolve(
+                    gain = convolve2_straight(
                         m[_BETA + l], tables[j * _ROW + _E2 + l], m[_KA + l], tables[j * _ROW + _EK + l], t
                     )
                     tables[j * _ROW + _G2 + l] = m[_KA + l] * m[_P2 + l] * gain
