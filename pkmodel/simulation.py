@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from pkmodel import timetable, units
 from pkmodel.antibody import Immunogenicity
 from pkmodel.cotherapy import Cotherapy, strength_events
-from pkmodel.draws import Draws, Stream, moment
+from pkmodel.doses import regimen_events
+from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError, KernelError
 from pkmodel.kernels import layout as at
 from pkmodel.patients import ClearanceChange, Patients
-from pkmodel.regimen import Regimen, resolve_route
+from pkmodel.regimen import Regimen
 from pkmodel.response import NO_RESPONSE_MODEL, Response
 from pkmodel.state import Events, State
 
@@ -107,61 +108,6 @@ def covariate_events(
     return Events.merge(parts)
 
 
-def dose_events(
-    rows: NDArray[np.int64],
-    time: float | NDArray[np.float64],
-    milligrams: NDArray[np.float64],
-    *,
-    route: str,
-    duration: float,
-    lag: NDArray[np.float64],
-    steroid: NDArray[np.float64] | None = None,
-    occasion: NDArray[np.float64] | None = None,
-) -> Events:
-    """Events of one dose for each of ``rows``.
-
-    Parameters
-    ----------
-    rows, milligrams, lag
-        (dose,) state rows, doses in mg, absorption lags in days.
-    time
-        Day of the dose, one for all or (dose,).
-    route, duration
-        "iv" or "sc"; length of the infusion in days (0: bolus).
-    steroid
-        (dose,) multiplier on the onset hazard that holds from this dose on; None leaves it.
-    occasion
-        (dose,) factor on CL of the dosing occasion that begins here; None leaves it.
-    """
-    if np.any(~np.isfinite(milligrams)) or np.any(milligrams < 0.0):
-        raise InputError.one("a dose is negative or not a number", "doses are positive mg", key="dose")
-    times = np.broadcast_to(np.asarray(time, dtype=np.float64), rows.shape)
-    parts = []
-    if steroid is not None:
-        parts.append(_events(rows, times, at.STEROID_SET, steroid))
-    if occasion is not None:
-        parts.append(_events(rows, times, at.OCCASION_SET, occasion))
-    if route == "sc":
-        parts.append(_events(rows, times + lag, at.DEPOT, milligrams))
-    elif duration > 0.0:
-        rate = milligrams / duration
-        parts.append(_events(rows, times, at.RATE_CHANGE, rate))
-        parts.append(_events(rows, times + duration, at.RATE_CHANGE, -rate))
-    else:
-        parts.append(_events(rows, times, at.BOLUS, milligrams))
-    return Events.merge(parts)
-
-
-def _events(rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]) -> Events:
-    return Events(
-        row=rows,
-        time=times,
-        kind=np.full(rows.size, kind),
-        value=np.broadcast_to(np.asarray(values, dtype=np.float64), rows.shape),
-        tables=np.empty((0, at.N_THETA)),
-    )
-
-
 def advance(
     state: State,
     events: Events | None = None,
@@ -236,51 +182,6 @@ def advance(
             + "); check the model's parameters and the doses"
         )
     return replace(state, time=float(until), theta=theta, values=values, pending=later)
-
-
-def regimen_events(
-    regimen: Regimen,
-    model: PopulationModel,
-    patients: Patients,
-    draws: Draws,
-    theta: NDArray[np.float64],
-    immunogenicity: Immunogenicity | None,
-) -> Events:
-    """All events of a fixed timetable."""
-    n = len(patients)
-    rows = np.arange(n)
-    parts = []
-    for dose in regimen.doses:
-        steroid = None
-        if immunogenicity is not None:
-            steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
-        parts.append(
-            dose_events(
-                rows,
-                dose.time,
-                dose.milligrams(patients.covariates_at(dose.time).get("weight"), n),
-                route=resolve_route(dose.route, model.structure, model=model.name),
-                duration=dose.duration,
-                lag=theta[:, at.LAG],
-                steroid=steroid,
-                occasion=occasion_factors(model, patients.ids, draws, dose.time),
-            )
-        )
-    return Events.merge(parts)
-
-
-def occasion_factors(
-    model: PopulationModel, ids: NDArray[np.int64], draws: Draws, day: float
-) -> NDArray[np.float64] | None:
-    """Between-occasion factor on CL of the dosing occasion that begins on ``day``; None if the model has none.
-
-    An occasion is the time from one dose to the next (the papers rarely define it).
-    """
-    variance = model.iov.get("CL", 0.0)
-    if variance == 0.0:
-        return None
-    z = draws.normal(Stream.OCCASION, ids, 1, first=moment(day))[:, 0]
-    return np.asarray(np.exp(math.sqrt(variance) * z))
 
 
 def output_times(times: str | ArrayLike, regimen: Regimen) -> NDArray[np.float64]:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.cotherapy import strength_events
+from pkmodel.doses import dose_events, occasion_factors
 from pkmodel.draws import Stream, moment
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import resolve_route
-from pkmodel.simulation import advance, dose_events, occasion_factors, start
+from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
 from scenarios.observe import Report
 from scenarios.plan import Plan
