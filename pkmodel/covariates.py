@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.errors import Fault, InputError, PkWarning, unknown_name
-from pkmodel.structure import PARAMETERS
+from pkmodel.structure import ALL_PARAMETERS
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +130,7 @@ class CovariateEffect:
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
-            ("parameter", self.parameter, PARAMETERS),
+            ("parameter", self.parameter, ALL_PARAMETERS),
             ("covariate", self.covariate, COVARIATES),
             ("form", self.form, FORMS),
             ("role", self.role, ROLES),

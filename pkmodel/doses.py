@@ -11,6 +11,7 @@ from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError
+from pkmodel.individuals import parameters
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen, resolve_route
@@ -24,7 +25,7 @@ def dose_events(
     *,
     route: str,
     duration: float,
-    lag: NDArray[np.float64],
+    theta: NDArray[np.float64],
     steroid: NDArray[np.float64] | None = None,
     occasion: NDArray[np.float64] | None = None,
 ) -> Events:
@@ -32,8 +33,11 @@ def dose_events(
 
     Parameters
     ----------
-    rows, milligrams, lag
-        (dose,) state rows, doses in mg, absorption lags in days.
+    rows, milligrams
+        (dose,) state rows, doses in mg.
+    theta
+        (dose, parameter) parameters of those patients: absorption lag, and for zero-order absorption its duration
+        and the bioavailability, are taken as they are when the dose is given.
     time
         Day of the dose, one for all or (dose,).
     route, duration
@@ -51,15 +55,22 @@ def dose_events(
         parts.append(_events(rows, times, at.STEROID_SET, steroid))
     if occasion is not None:
         parts.append(_events(rows, times, at.OCCASION_SET, occasion))
-    if route == "sc":
-        parts.append(_events(rows, times + lag, at.DEPOT, milligrams))
+    if route == "sc" and theta.shape[1] > at.D1 and np.any(theta[:, at.D1] > 0.0):
+        parts += _constant_rate(rows, times + theta[:, at.LAG], milligrams * theta[:, at.F], theta[:, at.D1])
+    elif route == "sc":
+        parts.append(_events(rows, times + theta[:, at.LAG], at.DEPOT, milligrams))
     elif duration > 0.0:
-        rate = milligrams / duration
-        parts.append(_events(rows, times, at.RATE_CHANGE, rate))
-        parts.append(_events(rows, times + duration, at.RATE_CHANGE, -rate))
+        parts += _constant_rate(rows, times, milligrams, np.full(rows.size, duration))
     else:
         parts.append(_events(rows, times, at.BOLUS, milligrams))
     return Events.merge(parts)
+
+
+def _constant_rate(
+    rows: NDArray[np.int64], times: NDArray[np.float64], milligrams: NDArray[np.float64], duration: NDArray[np.float64]
+) -> list[Events]:
+    rate = milligrams / duration
+    return [_events(rows, times, at.RATE_CHANGE, rate), _events(rows, times + duration, at.RATE_CHANGE, -rate)]
 
 
 def _events(rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]) -> Events:
@@ -80,11 +91,14 @@ def regimen_events(
     theta: NDArray[np.float64],
     immunogenicity: Immunogenicity | None,
 ) -> Events:
-    """All events of a fixed timetable."""
+    """All events of a fixed timetable; ``theta`` are the parameters at its beginning."""
     n = len(patients)
     rows = np.arange(n)
     parts = []
     for dose in regimen.doses:
+        now = theta
+        if patients.over_time:
+            now = parameters(model, patients, draws, immunogenicity=immunogenicity, time=dose.time)
         steroid = None
         if immunogenicity is not None:
             steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
@@ -95,7 +109,7 @@ def regimen_events(
                 dose.milligrams(patients.covariates_at(dose.time).get("weight"), n),
                 route=resolve_route(dose.route, model.structure, model=model.name),
                 duration=dose.duration,
-                lag=theta[:, at.LAG],
+                theta=now,
                 steroid=steroid,
                 occasion=occasion_factors(model, patients.ids, draws, dose.time),
             )
@@ -109,7 +123,19 @@ def occasion_factors(
     """Between-occasion factor on CL of the dosing occasion that begins on ``day``; None if the model has none.
 
     An occasion is the time from one dose to the next (the papers rarely define it).
+
+    Raises
+    ------
+    InputError
+        If another parameter than CL varies between occasions: nothing here would apply it.
     """
+    others = sorted(name for name, size in model.iov.items() if name != "CL" and size > 0.0)
+    if others:
+        raise InputError.one(
+            f"between-occasion variability of {', '.join(others)} is not simulated",
+            "only CL can vary between occasions; leave the others out",
+            key="iov",
+        )
     variance = model.iov.get("CL", 0.0)
     if variance == 0.0:
         return None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pkmodel.covariates import SWITCHED_ROLES, CovariateEffect, covariate_columns
 from pkmodel.errors import Fault, InputError, unknown_name
-from pkmodel.structure import COLUMN, PARAMETERS, Structure
+from pkmodel.structure import COLUMN, Structure
 from pkmodel.variability import ResidualError, correlated, omega_matrix, variance
 
 Floats = NDArray[np.float64]
@@ -87,7 +87,7 @@ class PopulationModel:
     structure
         Compartments and routes.
     typical
-        All seven parameters (``PARAMETERS``) of the reference patient, in internal units.
+        All parameters of the reference patient (``structure.parameters``), in internal units.
     effects
         Covariate effects; each multiplies one parameter.
     eta_parameters, omega
@@ -141,23 +141,34 @@ class PopulationModel:
         *,
         name: str = "simple",
         drug: str = "any",
-        CL: float,
+        CL: float = 0.0,
         V1: float,
         Q: float = 0.0,
         V2: float = 1.0,
         KA: float = 0.0,
         F: float = 1.0,
         LAG: float = 0.0,
+        Q3: float = 0.0,
+        V3: float = 1.0,
+        VMAX: float = 0.0,
+        KM: float = 1.0,
+        D1: float = 0.0,
         omega: Mapping[str, float] | None = None,
         residual: ResidualError | None = None,
         routes: tuple[str, ...] = ("iv",),
     ) -> PopulationModel:
-        """Build a model without covariates; two compartments if ``Q`` is positive.
+        """Build a model without covariates; its structure follows from the parameters that are positive.
 
         Parameters
         ----------
         CL, V1, Q, V2, KA, F, LAG
-            Typical values: L/day, L, L/day, L, 1/day, fraction, day.
+            Typical values: L/day, L, L/day, L, 1/day, fraction, day; two compartments if Q is positive.
+        Q3, V3
+            L/day, L; three compartments if Q3 is positive.
+        VMAX, KM
+            mg/day, mg/L; Michaelis-Menten elimination if VMAX is positive, beside a linear one if CL is too.
+        D1
+            Days; zero-order absorption if it is positive.
         omega
             Standard deviation of the exponential eta of each parameter that varies, uncorrelated.
 
@@ -166,12 +177,21 @@ class PopulationModel:
         InputError
             If a value is out of range or has no use in the structure.
         """
-        values = {"CL": CL, "V1": V1, "Q": Q, "V2": V2, "KA": KA, "F": F, "LAG": LAG}
+        values = {
+            "CL": CL, "V1": V1, "Q": Q, "V2": V2, "KA": KA, "F": F, "LAG": LAG,
+            "Q3": Q3, "V3": V3, "VMAX": VMAX, "KM": KM, "D1": D1,
+        }  # fmt: skip
+        elimination = "linear" if VMAX == 0.0 else "michaelis-menten" if CL == 0.0 else "both"
         varying, matrix = omega_matrix({key: variance(sd, "SD") for key, sd in (omega or {}).items()})
         return cls(
             name=name,
             drug=drug,
-            structure=Structure(compartments=2 if Q > 0 else 1, routes=routes),
+            structure=Structure(
+                compartments=3 if Q3 > 0 else 2 if Q > 0 else 1,
+                routes=routes,
+                elimination=elimination,
+                absorption="zero-order" if D1 > 0 else "first-order",
+            ),
             typical=values,
             eta_parameters=varying,
             omega=matrix,
@@ -192,8 +212,8 @@ class PopulationModel:
             If a name is no parameter of this structure or its value is out of range.
         """
         for name in typical:
-            if name not in PARAMETERS:
-                raise unknown_name("parameter", name, PARAMETERS)
+            if name not in self.structure.parameters:
+                raise unknown_name("parameter", name, self.structure.parameters)
         return dataclasses.replace(self, typical={**self.typical, **typical})
 
     def role_factor(self, role: str) -> float:
@@ -224,7 +244,7 @@ class PopulationModel:
 
         Returns
         -------
-        (patient, parameter) float64, C-contiguous, columns in the order of ``PARAMETERS``.
+        (patient, parameter) float64, C-contiguous, columns in the order of ``structure.parameters``.
 
         Raises
         ------
@@ -234,8 +254,8 @@ class PopulationModel:
         unknown = sorted(roles - SWITCHED_ROLES)
         if unknown:
             raise unknown_name("role", unknown[0], SWITCHED_ROLES)
-        theta = np.empty((n, len(PARAMETERS)))
-        theta[:] = [self.typical[name] for name in PARAMETERS]
+        theta = np.empty((n, len(self.structure.parameters)))
+        theta[:] = [self.typical[name] for name in self.structure.parameters]
         active = [e for e in self.effects if e.role not in SWITCHED_ROLES or e.role in roles]
         columns = covariate_columns(active, covariates, n, model=self.name)
         for effect in active:

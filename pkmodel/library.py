@@ -126,6 +126,10 @@ class _Time(_Number):
     kind = units.TIME
 
 
+class _EliminationRate(_Number):
+    kind = units.ELIMINATION_RATE
+
+
 class _Concentration(_Number):
     kind = units.CONCENTRATION
 
@@ -144,13 +148,18 @@ class _Variance(_Number):
 
 
 class _Typical(FileModel):
-    CL: _Clearance
+    CL: _Clearance | None = None
     V1: _Volume
     Q: _Clearance | None = None
     V2: _Volume | None = None
     KA: _Rate | None = None
     F: _Fraction | None = None
     LAG: _Time | None = None
+    Q3: _Clearance | None = None
+    V3: _Volume | None = None
+    VMAX: _EliminationRate | None = None
+    KM: _Concentration | None = None
+    D1: _Time | None = None
 
     def build(self) -> dict[str, float]:
         return {name: number.internal for name, number in self if number is not None}
@@ -252,6 +261,8 @@ class _ModelFile(FileModel):
     note: str = ""
     compartments: int
     routes: list[str]
+    elimination: str = "linear"
+    absorption: str = "first-order"
     citation: _Citation
     typical: _Typical
     effect: list[_Effect] = Field(default=[])
@@ -293,7 +304,12 @@ class _ModelFile(FileModel):
             drug=self.drug,
             disease=self.disease,
             title=self.title,
-            structure=Structure(compartments=self.compartments, routes=tuple(self.routes)),
+            structure=Structure(
+                compartments=self.compartments,
+                routes=tuple(self.routes),
+                elimination=self.elimination,
+                absorption=self.absorption,
+            ),
             typical=self.typical.build(),
             effects=tuple(effect.build() for effect in self.effect),
             eta_parameters=varying,

@@ -14,14 +14,16 @@ from pkmodel import timetable, units
 from pkmodel.antibody import Immunogenicity
 from pkmodel.cotherapy import Cotherapy, strength_events
 from pkmodel.doses import regimen_events
-from pkmodel.draws import Draws, Stream
+from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError, KernelError
+from pkmodel.individuals import covariate_events, parameters
 from pkmodel.kernels import layout as at
 from pkmodel.patients import ClearanceChange, Patients
 from pkmodel.regimen import Regimen
 from pkmodel.response import NO_RESPONSE_MODEL, Response
 from pkmodel.state import Events, State
+from pkmodel.structure import PARAMETERS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,27 +36,6 @@ _MESSAGES = {
 _SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
 
 
-def parameters(
-    model: PopulationModel,
-    patients: Patients,
-    draws: Draws,
-    *,
-    immunogenicity: Immunogenicity | None = None,
-    time: float = 0.0,
-) -> NDArray[np.float64]:
-    """Individual PK parameters at ``time``, shape (patient, parameter).
-
-    With an antibody layer the model's own antibody and immunomodulator terms are left out: the layer replaces
-    the first and applies the second with the strength of the day.
-    """
-    roles = frozenset({"antibody", "immunomodulator"}) if immunogenicity is None else frozenset[str]()
-    normals = draws.normal(Stream.ETA, patients.ids, len(model.eta_parameters))
-    theta = model.individual_parameters(patients.covariates_at(time), model.etas(normals), roles=roles)
-    if immunogenicity is not None and immunogenicity.clearance_scale != 1.0:
-        theta[:, at.CL] *= immunogenicity.clearance_scale
-    return theta
-
-
 def start(
     model: PopulationModel,
     patients: Patients,
@@ -63,10 +44,23 @@ def start(
     immunogenicity: Immunogenicity | None = None,
     response: Response | None = None,
 ) -> State:
-    """The state of drug-free, antibody-free patients at day 0."""
+    """The state of drug-free, antibody-free patients at day 0.
+
+    Raises
+    ------
+    InputError
+        For an antibody layer on a model that has no closed form.
+    """
+    if immunogenicity is not None and not model.structure.closed_form:
+        raise InputError.one(
+            f"the antibody layer knows no {model.structure} model ('{model.name}')",
+            "leave the layer out (the model's own antibody term, if it has one, then applies), or take a linear "
+            "model of one or two compartments",
+            key="immunogenicity",
+        )
     theta = parameters(model, patients, draws, immunogenicity=immunogenicity)
     n = len(patients)
-    values = np.zeros((n, at.N_STATE))
+    values = np.zeros((n, at.N_STATE if model.structure.closed_form else at.N_STATE_WIDE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.STEP] = 0.5
@@ -86,26 +80,6 @@ def start(
         response=NO_RESPONSE_MODEL if response is None else response.kernel_row(),
         pending=covariate_events(model, patients, draws, immunogenicity),
     )
-
-
-def covariate_events(
-    model: PopulationModel, patients: Patients, draws: Draws, immunogenicity: Immunogenicity | None
-) -> Events:
-    """New parameters at each time at which a covariate changes."""
-    parts = []
-    n = len(patients)
-    for day in patients.change_times():
-        table = parameters(model, patients, draws, immunogenicity=immunogenicity, time=day)
-        parts.append(
-            Events(
-                row=np.arange(n),
-                time=np.full(n, day),
-                kind=np.full(n, at.PARAMETERS_SET),
-                value=np.arange(n, dtype=np.float64),
-                tables=table,
-            )
-        )
-    return Events.merge(parts)
 
 
 def advance(
@@ -141,7 +115,7 @@ def advance(
     KernelError
         If a patient could not be integrated; names the patients.
     """
-    from pkmodel.kernels import propagate
+    from pkmodel.kernels import propagate, walk
 
     if not until >= state.time:
         raise InputError.one(f"cannot go back from day {state.time:g} to day {until:g}", key="until")
@@ -154,7 +128,8 @@ def advance(
     status = np.zeros(n, np.int64)
     if times is None or into is None:
         times, into = np.empty(0), propagate.empty_outputs(n)
-    run = propagate.advance_serial if threads == 1 or n < _SERIAL_BELOW else propagate.advance_parallel
+    engine = walk if state.integrated else propagate
+    run = engine.advance_serial if threads == 1 or n < _SERIAL_BELOW else engine.advance_parallel
     run(
         theta,
         values,
@@ -282,6 +257,8 @@ def _on_one_timetable(
     threads: int | None,
 ) -> NDArray[np.float64] | None:
     """Free drug (patient, time, 1) where all patients share dose and output times; None where they do not."""
+    if model.structure.parameters != PARAMETERS:
+        return None
     theta = parameters(model, patients, draws)
     later = days > 0.0
     if not later.any() or not timetable.all_together(theta):

@@ -160,7 +160,7 @@ class ArmRun:
                     orders.amount[mine],
                     route=resolve_route(dose.route, setting.model.structure, model=setting.model.name),
                     duration=dose.duration,
-                    lag=self.state.theta[mine, at.LAG],
+                    theta=self.state.theta[mine],
                     steroid=np.full(mine.size, factor),
                     occasion=None if occasion is None else occasion[mine],
                 )
