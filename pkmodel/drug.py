@@ -123,6 +123,7 @@ class PopulationModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "typical", MappingProxyType(self.structure.complete(self.typical)))
+        known = {*self.structure.required} | ({"LAG"} if self.typical["LAG"] > 0.0 else set())
         faults = [
             Fault(
                 key=name,
@@ -130,7 +131,7 @@ class PopulationModel:
                 remedy=f"a {self.structure} model has none",
             )
             for name in sorted({effect.parameter for effect in self.effects} | {*self.eta_parameters, *self.iov})
-            if name not in self.structure.required
+            if name not in known
         ]
         if faults:
             raise InputError(faults)

@@ -19,7 +19,7 @@ from pkmodel.kernels._jit import jit
 
 # of the local error: relative; absolute for concentrations (mg/L) and for the accumulated hazard. What the global
 # error comes to is measured in tests/test_kernels_saturable.py.
-RELATIVE_TOLERANCE = 1e-8
+RELATIVE_TOLERANCE = 1e-9
 _ABSOLUTE = 1e-10
 _MIN_STEP = 1e-9
 _MOST_STEPS = 100_000
