@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.covariates import SWITCHED_ROLES, CovariateEffect, covariate_columns
+from pkmodel.covariates import SWITCHED_ROLES, Effect, covariate_columns
 from pkmodel.errors import Fault, InputError, unknown_name
 from pkmodel.structure import COLUMN, Structure
 from pkmodel.variability import ResidualError, correlated, omega_matrix, variance
@@ -110,7 +110,7 @@ class PopulationModel:
     typical: Mapping[str, float]
     disease: str = ""
     title: str = ""
-    effects: tuple[CovariateEffect, ...] = ()
+    effects: tuple[Effect, ...] = ()
     eta_parameters: tuple[str, ...] = ()
     omega: Floats = dataclasses.field(default_factory=lambda: np.zeros((0, 0)))
     iov: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -202,7 +202,8 @@ class PopulationModel:
     @property
     def required_covariates(self) -> tuple[str, ...]:
         """Covariates that patients must carry, sorted."""
-        return tuple(sorted({effect.covariate for effect in self.effects if effect.assumed is None}))
+        wanted = {name for effect in self.effects for name in effect.covariates if effect.absent(name) is None}
+        return tuple(sorted(wanted))
 
     def with_values(self, **typical: float) -> PopulationModel:
         """Return a copy with some typical values replaced, ``model.with_values(CL=0.3)``.
@@ -218,14 +219,22 @@ class PopulationModel:
         return dataclasses.replace(self, typical={**self.typical, **typical})
 
     def role_factor(self, role: str) -> float:
-        """Return the factor on CL of a switched role at full strength; 1.0 if the model has none."""
+        """Return the factor on CL of a switched role at full strength; 1.0 if the model has none.
+
+        Raises
+        ------
+        InputError
+            If the role's term is an expression that also depends on something else.
+        """
         if role not in SWITCHED_ROLES:
             raise unknown_name("role", role, SWITCHED_ROLES)
-        full = np.ones(1)
         found = 1.0
         for effect in self.effects:
             if effect.role == role and effect.parameter == "CL":
-                found *= float(effect.values(full)[0])
+                if len(effect.covariates) > 1:
+                    problem = f"{self.name}: the {role} term depends on {' and '.join(effect.covariates)}"
+                    raise InputError.one(problem, "an antibody layer needs one factor for everybody", key="expression")
+                found *= float(effect.on({effect.covariates[0]: np.ones(1)})[0])
         return found
 
     def typical_parameters(
@@ -260,8 +269,8 @@ class PopulationModel:
         active = [e for e in self.effects if e.role not in SWITCHED_ROLES or e.role in roles]
         columns = covariate_columns(active, covariates, n, model=self.name)
         for effect in active:
-            if effect.covariate in columns:
-                theta[:, COLUMN[effect.parameter]] *= effect.values(columns[effect.covariate])
+            if all(name in columns for name in effect.covariates):
+                theta[:, COLUMN[effect.parameter]] *= effect.on(columns)
         return theta
 
     def individual_parameters(

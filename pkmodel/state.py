@@ -126,7 +126,7 @@ class State:
     @property
     def integrated(self) -> bool:
         """Whether these patients are integrated (three compartments, saturable elimination) or in closed form."""
-        return self.values.shape[1] == at.N_STATE_WIDE
+        return int(self.values.shape[1]) == at.N_STATE_WIDE
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
