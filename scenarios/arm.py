@@ -152,7 +152,9 @@ class ArmRun:
         for k in np.unique(entry[rows]):
             dose = doses[int(k)]
             mine = rows[entry[rows] == k]
-            factor = setting.immunogenicity.steroid_factor if dose.premedicated else 1.0
+            steroid = None
+            if setting.immunogenicity is not None:
+                steroid = np.full(mine.size, setting.immunogenicity.steroid_factor if dose.premedicated else 1.0)
             parts.append(
                 dose_events(
                     mine,
@@ -161,7 +163,7 @@ class ArmRun:
                     route=resolve_route(dose.route, setting.model.structure, model=setting.model.name),
                     duration=dose.duration,
                     theta=self.state.theta[mine],
-                    steroid=np.full(mine.size, factor),
+                    steroid=steroid,
                     occasion=None if occasion is None else occasion[mine],
                 )
             )
@@ -172,6 +174,7 @@ class ArmRun:
         draws, ids = self.setting.draws, self.patients.ids
         parts = []
         for therapy in self.arm.cotherapy:
+            assert self.setting.immunogenicity is not None  # scenario_checks: co-therapy acts through the layer
             rows = np.flatnonzero(therapy.takers(ids, draws))
             parts.append(
                 strength_events(
