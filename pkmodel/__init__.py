@@ -36,6 +36,7 @@ _HOME = {
     "Events": "state",
     "start": "simulation",
     "advance": "simulation",
+    "switch": "switching",
     "simulate": "simulation",
     "PkError": "errors",
     "InputError": "errors",

@@ -43,8 +43,13 @@ def start(
     *,
     immunogenicity: Immunogenicity | None = None,
     response: Response | None = None,
+    time: float = 0.0,
+    first_eta: int = 0,
 ) -> State:
-    """The state of drug-free, antibody-free patients at day 0.
+    """The state of drug-free, antibody-free patients at day ``time``.
+
+    ``first_eta`` is the address of the first random effect, another one for a drug that is not the patients' first
+    (:mod:`pkmodel.switching`).
 
     Raises
     ------
@@ -58,12 +63,13 @@ def start(
             "model of one or two compartments",
             key="immunogenicity",
         )
-    theta = parameters(model, patients, draws, immunogenicity=immunogenicity)
+    theta = parameters(model, patients, draws, immunogenicity=immunogenicity, time=time, first_eta=first_eta)
     n = len(patients)
     values = np.zeros((n, at.N_STATE if model.structure.closed_form else at.N_STATE_WIDE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.STEP] = 0.5
+    values[:, [at.BELOW_SINCE, at.LAST_INPUT]] = time
     if immunogenicity is None:
         subject = np.zeros((n, at.N_SUBJECT))
         subject[:, at.ONSET_THRESHOLD] = math.inf
@@ -72,13 +78,13 @@ def start(
         subject = immunogenicity.subjects(patients, draws)
         immune = immunogenicity.kernel_row(model.role_factor("immunomodulator"))
     return State(
-        time=0.0,
+        time=float(time),
         theta=theta,
         values=values,
         subject=subject,
         immune=immune,
         response=NO_RESPONSE_MODEL if response is None else response.kernel_row(),
-        pending=covariate_events(model, patients, draws, immunogenicity),
+        pending=covariate_events(model, patients, draws, immunogenicity, after=time, first_eta=first_eta),
     )
 
 
