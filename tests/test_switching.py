@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import naive
 import numpy as np
@@ -160,8 +161,6 @@ def test_co_therapy_goes_on_to_its_planned_end(on_infliximab, on_adalimumab):
 @pytest.mark.parametrize("name", ["infliximab-fasanmade-2011", "vedolizumab-okamoto-2021"])
 def test_a_switch_is_a_start_on_another_day(name, patients):
     """Without differences between days: 64 d later, so that differences of times are exact, the same levels."""
-    from dataclasses import replace
-
     model = replace(pk.load(name), iov={})
     regimen = pk.Regimen.induction("300 mg")
     first = pk.start(model, patients, DRAWS, first_eta=eta_index(model.drug))
@@ -179,8 +178,9 @@ def test_a_switched_patient_equals_the_twin(on_infliximab, on_adalimumab):
     """The twin begins at 0 with an empty effect site, so that is taken for the kernel, too."""
     layer, response = pk.Immunogenicity.load("adalimumab"), pk.Response.load("adalimumab")
     row = int(np.argmin(on_adalimumab.subject[:, at.ONSET_THRESHOLD]))
-    one = on_adalimumab
-    one.values[row, at.EFFECT] = 0.0
+    # co-therapy has ended by then in the twin's patient: take the kernel's pending steps away
+    one = replace(on_adalimumab, values=on_adalimumab.values.copy(), pending=pk.Events.none())
+    one.values[row, [at.EFFECT, at.COTHERAPY]] = 0.0
     doses = [(14.0 * k, 40.0) for k in range(8)]
     rows = np.array([row])
     events = [
@@ -189,11 +189,6 @@ def test_a_switched_patient_equals_the_twin(on_infliximab, on_adalimumab):
     ]
     days = np.arange(7.0, 113.0, 7.0)
     out = np.empty((N, days.size, 4))
-    # co-therapy has ended by then in the twin's patient: take the kernel's pending steps away
-    from dataclasses import replace
-
-    one = replace(one, pending=pk.Events.none())
-    one.values[row, at.COTHERAPY] = 0.0
     last = pk.advance(one, pk.Events.merge(events), until=175.0 + 112.0, times=175.0 + days, into=out)
     theta = dict(zip(("CL", "V1", "Q", "V2", "KA", "F", "LAG"), one.theta[row], strict=True))
     who = {"onset_threshold": one.subject[row, 0], "R_max": one.subject[row, 1], "k_u": one.subject[row, 2]}
