@@ -17,6 +17,7 @@ _HOME = {
     "cite": "library",
     "PopulationModel": "drug",
     "Structure": "structure",
+    "OwnEquations": "own_equations",
     "Patients": "patients",
     "TimeCourse": "patients",
     "ClearanceChange": "patients",

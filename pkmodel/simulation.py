@@ -28,12 +28,12 @@ from pkmodel.structure import PARAMETERS
 if TYPE_CHECKING:
     import xarray as xr
 
-_MESSAGES = {
+STATUS_MESSAGES = {
     at.STEP_TOO_SMALL: "the integrator's step became too small",
     at.TOO_MANY_STEPS: "the integrator needed too many steps",
     at.NOT_FINITE: "a result was not finite",
 }
-_SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
+SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
 
 
 def start(
@@ -135,7 +135,7 @@ def advance(
     if times is None or into is None:
         times, into = np.empty(0), propagate.empty_outputs(n)
     engine = walk if state.integrated else propagate
-    run = engine.advance_serial if threads == 1 or n < _SERIAL_BELOW else engine.advance_parallel
+    run = engine.advance_serial if threads == 1 or n < SERIAL_BELOW else engine.advance_parallel
     run(
         theta,
         values,
@@ -158,7 +158,7 @@ def advance(
         row = int(bad[0])
         raise KernelError(
             f"{bad.size} of {n} patients could not be simulated between day {state.time:g} and day {until:g}: "
-            f"{_MESSAGES.get(int(status[row]), 'unknown status')} (first: row {row}, parameters "
+            f"{STATUS_MESSAGES.get(int(status[row]), 'unknown status')} (first: row {row}, parameters "
             + ", ".join(f"{value:.4g}" for value in theta[row])
             + "); check the model's parameters and the doses"
         )
@@ -288,7 +288,7 @@ def _on_one_timetable(
         out[:, int(np.argmax(later)) :],
         change_time=np.full(n, math.inf) if change is None else change.time,
         change_factor=np.ones(n) if change is None else change.factor,
-        serial=threads == 1 or n < _SERIAL_BELOW,
+        serial=threads == 1 or n < SERIAL_BELOW,
     )
     return out[:, :, None]
 
