@@ -12,7 +12,7 @@ Equations (amounts mg, concentrations mg/L, antibody in mg of drug-binding capac
 Binding: Gibiansky L et al. J Pharmacokinet Pharmacodyn 2008;35:573-91, doi:10.1007/s10928-008-9102-8 (the
 quasi-steady-state approximation), with the antibody in the place of the receptor.
 
-The linearly implicit method of :mod:`pkmodel.kernels.rosenbrock` solves (w I - J) x = b with the Jacobian J of these
+The linearly implicit method of :mod:`pkmodel.kernels.rodas5p` solves (w I - J) x = b with the Jacobian J of these
 slopes. It is analytic and its elimination is written out: depot and drive are triangular, peripheral amount and
 production fold into a 2 x 2 system in (A_c, A_S).
 """

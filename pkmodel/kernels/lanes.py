@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from pkmodel.kernels import binding, events, rosenbrock
+from pkmodel.kernels import binding, events, lane_steps, rodas5p
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import as_bits, exp, log, select
@@ -87,10 +87,10 @@ def _judge(m):
 @jit(inline="always")
 def _free_between(m, l, x):
     """Free drug at share x of the trial step."""
-    a_c = rosenbrock.between(
+    a_c = rodas5p.between(
         x, m[Y + LANES + l], m[N + LANES + l], m[DENSE + l], m[DENSE + LANES + l], m[DENSE + 2 * LANES + l]
     )
-    a_s = rosenbrock.between(
+    a_s = rodas5p.between(
         x, m[Y + 3 * LANES + l], m[N + 3 * LANES + l], m[DENSE + 3 * LANES + l], m[DENSE + 4 * LANES + l],
         m[DENSE + 5 * LANES + l],
     )  # fmt: skip
@@ -303,10 +303,10 @@ def _outputs(m, l, row, times, k, last, out):
         a_c, a_s = m[N + LANES + l], m[N + 3 * LANES + l]
         if times[k] < end:
             x = (times[k] - t) / h
-            a_c = rosenbrock.between(
+            a_c = rodas5p.between(
                 x, m[Y + LANES + l], a_c, m[DENSE + l], m[DENSE + LANES + l], m[DENSE + 2 * LANES + l]
             )
-            a_s = rosenbrock.between(
+            a_s = rodas5p.between(
                 x, m[Y + 3 * LANES + l], a_s, m[DENSE + 3 * LANES + l], m[DENSE + 4 * LANES + l],
                 m[DENSE + 5 * LANES + l],
             )  # fmt: skip
@@ -365,8 +365,8 @@ def run(
                     busy += 1
         if busy == 0:
             return
-        rosenbrock.step(m)
-        rosenbrock.dense(m)
+        lane_steps.step(m)
+        lane_steps.dense(m)
         _judge(m)
         if k_e > 0.0:
             _effect(m, k_e, response[at.HILL], log_half, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
