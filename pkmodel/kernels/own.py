@@ -32,16 +32,17 @@ _D1, _D3, _D4 = -12715105075 / 11282082432, 87487479700 / 32700410799, -10690763
 _D5, _D6, _D7 = 701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423
 
 
-@jit(cached=False, allocates=True)
+@jit(cached=False)
 def _slopes(equations, t, y, p, rates, out):
     """The user's right-hand side, and what is being infused (mg/d into each state)."""
-    out[:] = 0.0
+    for i in range(out.size):
+        out[i] = 0.0
     equations(t, y, p, out)
     for i in range(out.size):
         out[i] += rates[i]
 
 
-@jit(cached=False, allocates=True)
+@jit(cached=False)
 def _span(equations, y, p, t, t1, wanted, rates, absolute, times, k, out, work):
     """Carry y from t to t1: (status, step wanted next, next output). Outputs are all states."""
     k1, k2, k3, k4, k5, k6, k7, mid, new = work
@@ -92,8 +93,9 @@ def _span(equations, y, p, t, t1, wanted, rates, absolute, times, k, out, work):
                 out[k, i] = y[i] + x * (gap + (1.0 - x) * inner)
             k += 1
         wanted = max(wanted, scaled) if h < wanted else scaled
-        y[:] = new
-        k1[:] = k7
+        for i in range(n):
+            y[i] = new[i]
+            k1[i] = k7[i]
         t = reached
         if last:
             return at.OK, wanted, k
