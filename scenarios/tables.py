@@ -180,7 +180,8 @@ class CompareTable(Table):
         if self.frame.empty:
             yield "One arm only: there is nothing to compare it with."
             return
-        yield f"Difference from {self.frame['against'].iloc[0]}, same patients; % differ in percentage points"
+        whom = "other patients" if self.heading.randomised else "same patients"
+        yield f"Difference from {self.frame['against'].iloc[0]}, {whom}; % differ in percentage points"
         yield MEANING
         if self.frame["unit"].str.contains("LLOQ").any():
             yield "* a median below the limit of quantification (LLOQ) is taken as the LLOQ"
