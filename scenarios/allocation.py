@@ -101,7 +101,7 @@ def as_trial(result: xr.Dataset, design: TrialDesign, draws: Draws) -> xr.Datase
 
 
 def _until_leaving(result: xr.Dataset, leaves: NDArray[np.float64]) -> xr.Dataset:
-    gone_by = np.where(np.isfinite(leaves), leaves, np.nan)
+    gone_by = np.where(leaves < float(result.attrs["duration_d"]), leaves, np.nan)
     days = {"visit": 7.0 * result["visit"].values}
     if "time" in result.dims:
         days["time"] = result["time"].values

@@ -36,6 +36,8 @@ class ArmReadout:
     ----------
     name
         The arm.
+    ids
+        (patient,) ids of its patients.
     weeks, visits
         (visit,) weeks after the start, as numbers and as text.
     trough, blq
@@ -54,6 +56,10 @@ class ArmReadout:
         (patient,) mg given and number of doses.
     responder, loss_time
         (patient,) primary response; day of losing it, NaN if it was kept.
+    assessed
+        Day on which primary response was judged; NaN if the result does not tell.
+    tests
+        (patient,) samples taken for the policy; None if the result does not tell.
     stays
         (patient,) day of leaving the trial, infinite for those who stay.
     years
@@ -64,6 +70,7 @@ class ArmReadout:
     """
 
     name: str
+    ids: NDArray[np.int64]
     weeks: tuple[float, ...]
     visits: tuple[str, ...]
     trough: FloatArray
@@ -79,6 +86,8 @@ class ArmReadout:
     loss_time: FloatArray
     stays: FloatArray
     years: FloatArray
+    assessed: float = math.nan
+    tests: FloatArray | None = None
     infusions: FloatArray | None = None
     reactions: FloatArray | None = None
 
@@ -182,6 +191,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
     infused = "infusions" in result and bool((result["infusions"].values > 0).any())
     return ArmReadout(
         name=arm,
+        ids=one["patient"].values,
         weeks=weeks,
         visits=tuple(week_text(week) for week in weeks),
         trough=trough,
@@ -197,6 +207,8 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         loss_time=one["loss_time"].values.astype(np.float64, copy=False),
         stays=stays,
         years=np.minimum(stays, end) / DAYS_PER_YEAR,
+        assessed=float(result.attrs.get("assessment_d", math.nan)),
+        tests=one["tests"].values.astype(np.float64) if "tests" in one else None,
         infusions=one["infusions"].values.astype(np.float64) if infused else None,
         reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
     )

@@ -29,6 +29,17 @@ def exact(value: object) -> str:
     return str(value)
 
 
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame: UTF-8, comma, line feed, cells as `exact` has them."""
+    import csv
+
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(frame.columns)
+        for row in frame.itertuples(index=False):
+            writer.writerow([exact(value) for value in row])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
     """A frame of numbers with intervals, and its heading; see its two kinds below."""
@@ -50,13 +61,7 @@ class Table:
 
         The same frame gives the same bytes.
         """
-        import csv
-
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.frame.columns)
-            for row in self.frame.itertuples(index=False):
-                writer.writerow([exact(value) for value in row])
+        write_csv(self.frame, path)
 
     def __str__(self) -> str:
         return self.text()
