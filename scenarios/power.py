@@ -242,7 +242,7 @@ def _significant(
         found = [log_rank(_those(*one, a), _those(*other, b)) <= alpha for a, b in zip(ours, theirs, strict=True)]
         return np.array(found)
     share, their_share = asked.share(arm), asked.share(reference)
-    return _chi_squared(_counts(share, ours), _counts(their_share, theirs)) <= alpha
+    return chi_squared(_counts(share, ours), _counts(their_share, theirs)) <= alpha
 
 
 def _placed(times: Times, ids: NDArray[np.int64]) -> tuple[Times, NDArray[np.int64]]:
@@ -267,7 +267,7 @@ def _counts(share: Share, drawn: list[NDArray[np.int64]]) -> tuple[FloatArray, F
     )
 
 
-def _chi_squared(one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]) -> FloatArray:
+def chi_squared(one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]) -> FloatArray:
     """p of the chi-squared test of two proportions; 1 where all or none have the event, or a group is empty."""
     from scipy.special import ndtr
 

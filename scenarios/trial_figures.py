@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -62,16 +62,16 @@ def survival_curves(table: TrialTable) -> Figure | None:
             style = style_of(number)
             weeks = np.concatenate([[0.0], rows["week"]])
             lines = [100.0 * np.concatenate([[1.0], rows[key]]) for key in ("survival", "low", "high")]
-            (line,) = panel.step(
+            line = panel.step(
                 weeks, lines[0], where="post", color=style.colour, linestyle=style.line, linewidth=1.8, zorder=3
-            )
+            )[0]
             panel.fill_between(weeks, lines[1], lines[2], step="post", color=style.colour, alpha=0.2, linewidth=0)
-            entries[str(arm)] = (line, str(arm))
+            entries[str(arm)] = cast("Entry", (line, str(arm)))
         dress(panel)
         panel_title(panel, name)
         percent_axis(panel, "Without event (%)", 100.0)
         panel.set_xlabel("Weeks since first dose", fontsize=LABEL_SIZE, color=INK)
-    caption = "Kaplan-Meier; bands: 95 % interval (Greenwood, log-log). " + " ".join(table.heading.lines())
+    caption = "Kaplan-Meier; bands: 95 % interval (Greenwood, log-log). " + ". ".join(table.heading.lines())
     finish(figure, "Time to event", caption, list(entries.values()))
     return figure
 
@@ -103,7 +103,7 @@ def tornado(table: CostTable) -> Figure:
         )
     caption = (
         f"Costs in {table.money}. Each bar: one price at its low (blue) and high (red), the others at their values; "
-        "line: all at their values. " + " ".join(table.heading.lines())
+        "line: all at their values. " + ". ".join(table.heading.lines())
     )
     finish(figure, "Cost per patient: one price at a time", caption)
     return figure
