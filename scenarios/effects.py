@@ -94,7 +94,11 @@ class TrialTable:
         write_csv(self.frame, path)
 
     def __str__(self) -> str:
-        return "\n".join(line for part in self._lines() for line in textwrap.wrap(part, PAGE_WIDTH) or [""])
+        return "\n".join(
+            line
+            for part in self._lines()
+            for line in textwrap.wrap(part, PAGE_WIDTH, subsequent_indent=6 * " ") or [""]
+        )
 
     def _lines(self) -> Iterator[str]:
         yield from self.heading.lines()

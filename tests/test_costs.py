@@ -149,3 +149,14 @@ def test_faults_of_a_price_file_come_together(tmp_path: Path) -> None:
     path.write_text(text.replace("value = 4.0", "value = -4.0"), encoding="utf-8")
     with pytest.raises(InputError, match=r"prices\.toml:"):
         Prices.load(path)
+
+
+def test_the_price_file_of_the_docs_is_refused_for_what_it_lacks(result: xr.Dataset, tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs/how-to/costs.md").read_text(encoding="utf-8")
+    path = tmp_path / "my-prices.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    with pytest.raises(InputError) as told:
+        costs(result, Prices.load(path))
+    assert [fault.key for fault in told.value.faults] == [
+        "price.test", "price.infusion_reaction", "price.loss_of_response",
+    ]  # fmt: skip
