@@ -6,13 +6,15 @@ driven by exposure::
     dH/dt = h0 m_imm(t) m_steroid(k) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
     onset at the first t with  Z m_hla H(t) >= E
 
-with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. After
-onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
+with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. A share of
+patients is not susceptible and never has an onset (a cure fraction; Ungar 2014, doi:10.1136/gutjnl-2013-305259: the
+curve of patients free of antibody is flat after the first year). After onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 """
 
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass, fields, replace
 from importlib import resources
 from typing import Any
@@ -26,7 +28,7 @@ from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 
 # indices within Stream.IMMUNE; part of every published result, never renumber
-_E, _Z, _R_MAX, _TRANSIENT = range(4)
+_E, _Z, _R_MAX, _TRANSIENT, _SUSCEPTIBLE = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Immunogenicity:
         C_tol switches tolerance off.
     gamma
         Steepness of the tolerance.
+    susceptible_share
+        Share of patients who can make antibody at all.
     frailty_sd
         SD of log Z.
     hla_factor
@@ -81,6 +85,7 @@ class Immunogenicity:
     C_ag: float
     C_tol: float
     gamma: float
+    susceptible_share: float
     frailty_sd: float
     hla_factor: float
     R_max_median: float
@@ -108,6 +113,8 @@ class Immunogenicity:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0.0:
                 raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
+        if self.susceptible_share > 1.0:
+            raise InputError.one(f"{self.susceptible_share} is not a share", "use 0 to 1", key="susceptible_share")
         for name in (
             "C_ag",
             "C_tol",
@@ -161,15 +168,20 @@ class Immunogenicity:
         return row
 
     def subjects(self, patients: Patients, draws: Draws) -> NDArray[np.float64]:
-        """Each patient's own onset threshold, maximal production and drive rate, shape (patient, 3)."""
+        """Each patient's own onset threshold, maximal production and drive rate, shape (patient, 4).
+
+        The last column, the patient's EC50, is left to :mod:`pkmodel.response`.
+        """
         ids = patients.ids
-        exponential = draws.exponential(Stream.IMMUNE, ids, 1, first=_E)[:, 0]
+        exponential = draws.exponential(Stream.IMMUNE, ids, 1, first=_onset_index(self.drug))[:, 0]
         normal = draws.normal(Stream.IMMUNE, ids, 2, first=_Z)
         transient = draws.uniform(Stream.IMMUNE, ids, 1, first=_TRANSIENT)[:, 0] < self.transient_share
         hla = patients.covariates.get("hla_dqa1_05", np.zeros(len(patients)))
-        out = np.empty((len(patients), at.N_SUBJECT))
+        out = np.zeros((len(patients), at.N_SUBJECT))
         frailty = np.exp(self.frailty_sd * normal[:, 0])
         out[:, at.ONSET_THRESHOLD] = exponential / (frailty * np.where(hla > 0.5, self.hla_factor, 1.0))
+        susceptible = draws.uniform(Stream.IMMUNE, ids, 1, first=_SUSCEPTIBLE)[:, 0] < self.susceptible_share
+        out[~susceptible, at.ONSET_THRESHOLD] = math.inf
         out[:, at.R_MAX] = self.R_max_median * np.exp(self.R_max_sd * normal[:, 1])
         out[:, at.DRIVE_RATE] = np.where(transient, math.log(2.0) / self.transient_half_life, 0.0)
         return out
@@ -180,6 +192,12 @@ class Immunogenicity:
         hill = 2.0
         top = self.tgn_full**hill / (self.tgn_full**hill + self.tgn_half**hill)
         return np.asarray(np.minimum(tgn**hill / (tgn**hill + self.tgn_half**hill) / top, 1.0))
+
+
+def _onset_index(drug: str) -> int:
+    """Where a drug's onset variate lives: seroconversion to another molecule is another event. Frailty,
+    susceptibility and production are the patient's, whatever the drug."""
+    return _E if drug == "infliximab" else 1000 + zlib.crc32(drug.encode()) % 2**20
 
 
 def names() -> list[str]:

@@ -31,6 +31,7 @@ class Stream(IntEnum):
     ADA_ASSAY = 9
     ADHERENCE = 10
     COTHERAPY = 11
+    POTENCY = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def test_ode_equals_the_twin(changed):
     late = np.asarray(BASE["times"]) > 0.0
     assert bridge.difference(kernel["clearance"][late], twin["clearance"][late]) < ODE
     assert kernel["LAM"] == pytest.approx(twin["LAM"][-1], rel=1e-5)
-    assert kernel["Ce"] == pytest.approx(twin["Ce"][-1], rel=1e-5, abs=1e-7)
+    assert kernel["E"] == pytest.approx(twin["E"][-1], rel=1e-5, abs=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ _P = 24 * LANES
 _T, _T1, _H, _TRY, _SIZE, _SCALE, _ACCEPT = (
     38 * LANES, 39 * LANES, 40 * LANES, 41 * LANES, 42 * LANES, 43 * LANES, 44 * LANES,
 )  # fmt: skip
-# free drug, effect site, accumulated and momentary hazard of loss at both ends of the step; next output
+# free drug, effect, accumulated and momentary hazard of loss at both ends of the step; next output
 _C0, _C1, _E0, _E1, _L0, _L1, _R0, _R1, _OUT = (
     45 * LANES, 46 * LANES, 47 * LANES, 48 * LANES, 49 * LANES, 50 * LANES, 51 * LANES, 52 * LANES, 53 * LANES,
 )  # fmt: skip
-# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost
-_CL, _LOOK, _COUNT, _LOSS_TARGET = 54 * LANES, 55 * LANES, 56 * LANES, 57 * LANES
-MEMORY = 58 * LANES
+# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost; log EC50
+_CL, _LOOK, _COUNT, _LOSS_TARGET, _LOG_EC50 = 54 * LANES, 55 * LANES, 56 * LANES, 57 * LANES, 58 * LANES
+MEMORY = 59 * LANES
 
 # Gauss-Legendre, three points on [0, 1]: _X0, one half, 1 - _X0
 _X0 = 0.1127016653792583
@@ -146,42 +146,36 @@ def _free_between(m, l, x):
 
 
 @jit(forceinline=True)
-def _effect(m, k, hill, log_half, mech, pk):
-    """Effect site and accumulated hazard of loss at the end of the trial step (fourth order, as the step).
+def _effect(m, k, hill, mech, pk):
+    """Effect and accumulated hazard of loss at the end of the trial step.
 
-    Within a step free drug comes from the dense output; the convolution of the effect site with it is taken by
-    a three-point Gauss rule, of higher order than the step.
+    dE/dt = k (target(C) - E) is linear in E: within a step free drug comes from the dense output, and its target
+    effect is integrated by a three-point Gauss rule, of higher order than the step, plain and weighted by what is
+    left of each moment at the step's end. The integral of E follows from the two.
     """
     for l in range(LANES):
         h = m[_TRY + l]
-        total = _W0 * exp(-k * (1.0 - _X0) * h) * _free_between(m, l, _X0)
-        total += _W1 * exp(-k * 0.5 * h) * _free_between(m, l, 0.5)
-        total += _W0 * exp(-k * _X0 * h) * _free_between(m, l, 1.0 - _X0)
-        m[_E1 + l] = m[_E0 + l] * exp(-k * h) + k * h * total
+        early = _target(_free_between(m, l, _X0), hill, m[_LOG_EC50 + l])
+        middle = _target(_free_between(m, l, 0.5), hill, m[_LOG_EC50 + l])
+        late = _target(_free_between(m, l, 1.0 - _X0), hill, m[_LOG_EC50 + l])
+        left = _W0 * exp(-k * (1.0 - _X0) * h) * early + _W1 * exp(-k * 0.5 * h) * middle
+        left += _W0 * exp(-k * _X0 * h) * late
+        m[_E1 + l] = m[_E0 + l] * exp(-k * h) + k * h * left
+        m[_R1 + l] = _W0 * early + _W1 * middle + _W0 * late
     for l in range(LANES):
         per_v, kss = m[_P + 13 * LANES + l], m[_P + 8 * LANES + l]
         m[_C1 + l], _ = binding.free_drug(m[_N + LANES + l] * per_v, m[_N + 3 * LANES + l] * per_v, kss)
     for l in range(LANES):
-        h = m[_TRY + l]
-        e0, e1 = m[_E0 + l], m[_E1 + l]
-        d0, d1 = k * (m[_C0 + l] - e0), k * (m[_C1 + l] - e1)
-        middle = 0.5 * (e0 + e1) + 0.125 * h * (d0 - d1)
-        s0 = _without_effect(e0, hill, log_half)
-        s1 = _without_effect(e1, hill, log_half)
-        # slopes of the hazard by the chain rule
-        f0 = -pk * hill * s0 * (1.0 - s0) / max(e0, 1e-300) * d0
-        f1 = -pk * hill * s1 * (1.0 - s1) / max(e1, 1e-300) * d1
-        m[_R0 + l] = mech + pk * s0
-        m[_R1 + l] = mech + pk * s1
-        # Simpson's rule with end corrections, of order 6
-        mean = mech + pk * (7.0 * s0 + 16.0 * _without_effect(middle, hill, log_half) + 7.0 * s1) / 30.0
-        m[_L1 + l] = m[_L0 + l] + h * (mean + h * (f0 - f1) / 60.0)
+        h, e0, e1 = m[_TRY + l], m[_E0 + l], m[_E1 + l]
+        m[_L1 + l] = m[_L0 + l] + h * (mech + pk * (1.0 - m[_R1 + l])) + pk * (e1 - e0) / k
+        m[_R0 + l] = mech + pk * (1.0 - e0)
+        m[_R1 + l] = mech + pk * (1.0 - e1)
 
 
 @jit(inline="always")
-def _without_effect(c_e, hill, log_half):
-    """1 - E(C_e)."""
-    return 1.0 / (1.0 + exp(hill * (log(max(c_e, 1e-300)) - log_half)))
+def _target(c, hill, log_ec50):
+    """The effect that a steady level would have in the end (:func:`pkmodel.kernels.hazards.target_effect`)."""
+    return 1.0 - 1.0 / (1.0 + exp(hill * (log(max(c, 1e-300)) - log_ec50)))
 
 
 @jit(forceinline=True)
@@ -259,6 +253,7 @@ def load(m, l, row, theta, state, immune, subject, t, t1, output):
     m[_Y + 5 * LANES + l] = state[row, at.DRIVE]
     m[_E0 + l] = state[row, at.EFFECT]
     m[_L0 + l] = state[row, at.LOSS_HAZARD]
+    m[_LOG_EC50 + l] = subject[row, at.LOG_EC50]
     m[_LOSS_TARGET + l] = state[row, at.LOSS_TARGET] if state[row, at.LOSS_TIME] == math.inf else math.inf
     m[_T + l] = t
     m[_T1 + l] = t1
@@ -290,7 +285,7 @@ def _hermite(x, f0, d0, f1, d1, h):
 
 
 @jit(forceinline=True)
-def _crossings(m, l, state, k, level):
+def _crossings(m, l, state, k, hill, level):
     """Loss of response and fall below the relapse level within the accepted step of lane l."""
     h, t = m[_TRY + l], m[_T + l]
     if m[_L1 + l] >= m[_LOSS_TARGET + l]:
@@ -309,7 +304,8 @@ def _crossings(m, l, state, k, level):
         state[at.BELOW_SINCE] = math.inf
     elif e0 >= level:
         low, high = 0.0, 1.0
-        d0, d1 = k * (m[_C0 + l] - e0), k * (m[_C1 + l] - e1)
+        d0 = k * (_target(m[_C0 + l], hill, m[_LOG_EC50 + l]) - e0)
+        d1 = k * (_target(m[_C1 + l], hill, m[_LOG_EC50 + l]) - e1)
         for _ in range(40):
             middle = 0.5 * (low + high)
             if _hermite(middle, e0, d0, e1, d1, h) >= level:
@@ -370,8 +366,7 @@ def run(
     ``m`` is the lane memory; ``who`` (-1: idle), ``event`` and ``output`` say which patient a lane holds and
     which of its events and outputs come next; ``finished`` is room for the lanes whose interval ends.
     """
-    k_e, level = response[at.K_EFFECT], response[at.C_RELAPSE]
-    log_half = math.log(response[at.EC50]) if k_e > 0.0 else 0.0
+    k_e, hill, level = response[at.K_EFFECT], response[at.HILL], response[at.E_RELAPSE]
     taken = 0
     busy = 0
     for l in range(LANES):
@@ -393,7 +388,7 @@ def run(
         _step(m)
         _judge(m)
         if k_e > 0.0:
-            _effect(m, k_e, response[at.HILL], log_half, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
+            _effect(m, k_e, hill, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
         if _watch(m, level) == 0.0:
             _commit(m)
             continue
@@ -411,7 +406,7 @@ def run(
                 continue
             last = m[_H + l] >= m[_T1 + l] - m[_T + l]
             if k_e > 0.0:
-                _crossings(m, l, state[row], k_e, level)
+                _crossings(m, l, state[row], k_e, hill, level)
             if m[_OUT + l] <= m[_T1 + l]:
                 output[l] = _outputs(m, l, row, times, output[l], last, out)
                 m[_OUT + l] = times[output[l]] if output[l] < times.size else math.inf
