@@ -46,6 +46,8 @@ class Immunogenicity:
         Steepness of the tolerance.
     susceptible_share
         Share of patients who can make antibody at all.
+    priming_half_life
+        Half-life (d) with which the hazard of onset wanes from dose to dose, counted from the first; infinite: never.
     frailty_sd
         SD of log Z.
     hla_factor
@@ -86,6 +88,7 @@ class Immunogenicity:
     C_tol: float
     gamma: float
     susceptible_share: float
+    priming_half_life: float
     frailty_sd: float
     hla_factor: float
     R_max_median: float
@@ -121,6 +124,7 @@ class Immunogenicity:
             "tau_R",
             "antibody_half_life",
             "Kss",
+            "priming_half_life",
             "transient_half_life",
             "memory_factor",
         ):
@@ -185,6 +189,14 @@ class Immunogenicity:
         out[:, at.R_MAX] = self.R_max_median * np.exp(self.R_max_sd * normal[:, 1])
         out[:, at.DRIVE_RATE] = np.where(transient, math.log(2.0) / self.transient_half_life, 0.0)
         return out
+
+    def dose_factor(self, since_first: NDArray[np.float64], *, premedicated: bool) -> NDArray[np.float64]:
+        """Multiplier on the onset hazard that holds from a dose to the next, given days since the first dose.
+
+        It halves every ``priming_half_life``; hydrocortisone before the dose multiplies it further.
+        """
+        steroid = self.steroid_factor if premedicated else 1.0
+        return np.asarray(steroid * np.exp2(-np.asarray(since_first) / self.priming_half_life))
 
     def strength(self, tgn: NDArray[np.float64]) -> NDArray[np.float64]:
         """Immunomodulator strength (0..1) at a 6-TGN level: a Hill curve with its half effect at ``tgn_half``,
