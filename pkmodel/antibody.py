@@ -6,8 +6,9 @@ driven by exposure::
     dH/dt = h0 m_imm(t) m_steroid(k) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
     onset at the first t with  Z m_hla H(t) >= E
 
-with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. After
-onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
+with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. A share of
+patients is not susceptible and never has an onset (a cure fraction; Ungar 2014, doi:10.1136/gutjnl-2013-305259: the
+curve of patients free of antibody is flat after the first year). After onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 
 # indices within Stream.IMMUNE; part of every published result, never renumber
-_E, _Z, _R_MAX, _TRANSIENT = range(4)
+_E, _Z, _R_MAX, _TRANSIENT, _SUSCEPTIBLE = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ class Immunogenicity:
         C_tol switches tolerance off.
     gamma
         Steepness of the tolerance.
+    susceptible_share
+        Share of patients who can make antibody at all.
+    priming_half_life
+        Half-life (d) with which the hazard of onset wanes from dose to dose, counted from the first; infinite: never.
     frailty_sd
         SD of log Z.
     hla_factor
@@ -82,6 +87,8 @@ class Immunogenicity:
     C_ag: float
     C_tol: float
     gamma: float
+    susceptible_share: float
+    priming_half_life: float
     frailty_sd: float
     hla_factor: float
     R_max_median: float
@@ -109,12 +116,15 @@ class Immunogenicity:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0.0:
                 raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
+        if self.susceptible_share > 1.0:
+            raise InputError.one(f"{self.susceptible_share} is not a share", "use 0 to 1", key="susceptible_share")
         for name in (
             "C_ag",
             "C_tol",
             "tau_R",
             "antibody_half_life",
             "Kss",
+            "priming_half_life",
             "transient_half_life",
             "memory_factor",
         ):
@@ -162,18 +172,31 @@ class Immunogenicity:
         return row
 
     def subjects(self, patients: Patients, draws: Draws) -> NDArray[np.float64]:
-        """Each patient's own onset threshold, maximal production and drive rate, shape (patient, 3)."""
+        """Each patient's own onset threshold, maximal production and drive rate, shape (patient, 4).
+
+        The last column, the patient's EC50, is left to :mod:`pkmodel.response`.
+        """
         ids = patients.ids
         exponential = draws.exponential(Stream.IMMUNE, ids, 1, first=_onset_index(self.drug))[:, 0]
         normal = draws.normal(Stream.IMMUNE, ids, 2, first=_Z)
         transient = draws.uniform(Stream.IMMUNE, ids, 1, first=_TRANSIENT)[:, 0] < self.transient_share
         hla = patients.covariates.get("hla_dqa1_05", np.zeros(len(patients)))
-        out = np.empty((len(patients), at.N_SUBJECT))
+        out = np.zeros((len(patients), at.N_SUBJECT))
         frailty = np.exp(self.frailty_sd * normal[:, 0])
         out[:, at.ONSET_THRESHOLD] = exponential / (frailty * np.where(hla > 0.5, self.hla_factor, 1.0))
+        susceptible = draws.uniform(Stream.IMMUNE, ids, 1, first=_SUSCEPTIBLE)[:, 0] < self.susceptible_share
+        out[~susceptible, at.ONSET_THRESHOLD] = math.inf
         out[:, at.R_MAX] = self.R_max_median * np.exp(self.R_max_sd * normal[:, 1])
         out[:, at.DRIVE_RATE] = np.where(transient, math.log(2.0) / self.transient_half_life, 0.0)
         return out
+
+    def dose_factor(self, since_first: NDArray[np.float64], *, premedicated: bool) -> NDArray[np.float64]:
+        """Multiplier on the onset hazard that holds from a dose to the next, given days since the first dose.
+
+        It halves every ``priming_half_life``; hydrocortisone before the dose multiplies it further.
+        """
+        steroid = self.steroid_factor if premedicated else 1.0
+        return np.asarray(steroid * np.exp2(-np.asarray(since_first) / self.priming_half_life))
 
     def strength(self, tgn: NDArray[np.float64]) -> NDArray[np.float64]:
         """Immunomodulator strength (0..1) at a 6-TGN level: a Hill curve with its half effect at ``tgn_half``,

@@ -1,10 +1,12 @@
 """Exposure-response: primary response, loss of response, relapse.
 
-An effect-site concentration follows the free drug, ``dC_e/dt = (C - C_e) ln2/t_e``, and acts as
-``E(C_e) = C_e^g/(EC50^g + C_e^g)``. At the drug's assessment week a patient responds with probability
-``p_max E``. In responders response is lost when ``integral of lambda_mech + lambda_pk (1 - E(C_e))`` reaches the
-patient's own unit exponential. ``lambda_mech`` is mechanistic failure: adequate troughs do not help against it.
-A patient treated on demand relapses when C_e has stayed below ``C_relapse`` for a patient-specific lag.
+Drug acts with delay, as in a turnover model with inhibited production (Dayneka 1993, doi:10.1007/BF01061691, type I):
+``dE/dt = (target(C) - E) ln2/t_e`` with ``target(C) = C^g/(EC50^g + C^g)`` of free drug. It is the effect that is
+averaged over the cycle and not the concentration, so that time without drug counts however high the peak was. EC50 is
+log-normal between patients. At the drug's assessment week a patient responds with probability ``p_max E``. In
+responders response is lost when ``integral of lambda_mech + lambda_pk (1 - E)`` reaches the patient's own unit
+exponential. ``lambda_mech`` is mechanistic failure: adequate troughs do not help against it. A patient treated on
+demand relapses when E has stayed below what a steady level of ``C_relapse`` would keep up, for a patient-specific lag.
 """
 
 from __future__ import annotations
@@ -31,15 +33,16 @@ class Response:
     assessment_day
         Day at which primary response is judged.
     t_e
-        Half-life of the effect site, d.
-    hill, EC50
-        Steepness g, and effect-site level of half effect (mg/L).
+        Half-life with which the effect follows its target, d.
+    hill, EC50, EC50_sd
+        Steepness g, drug level of half effect in the typical patient (mg/L), and SD of its logarithm between patients.
     p_max
         Probability of primary response at full effect.
     lambda_mech, lambda_pk
         Hazards of loss of response (1/d): mechanistic, and pharmacokinetic at no effect.
     C_relapse, relapse_lag
-        Effect-site level (mg/L) below which the disease comes back, and the mean of its exponential lag, d.
+        Steady drug level (mg/L) whose effect in the typical patient is that below which the disease comes back, and
+        the mean of its exponential lag, d.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Response:
     t_e: float
     hill: float
     EC50: float
+    EC50_sd: float
     p_max: float
     lambda_mech: float
     lambda_pk: float
@@ -89,23 +93,23 @@ class Response:
         """Parameters in the order of :mod:`pkmodel.kernels.layout`."""
         row = np.empty(at.N_RESPONSE)
         row[at.K_EFFECT] = math.log(2.0) / self.t_e
-        row[at.HILL], row[at.EC50] = self.hill, self.EC50
+        row[at.HILL] = self.hill
         row[at.LAMBDA_MECH], row[at.LAMBDA_PK] = self.lambda_mech, self.lambda_pk
-        row[at.C_RELAPSE] = self.C_relapse
+        row[at.E_RELAPSE] = self.C_relapse**self.hill / (self.EC50**self.hill + self.C_relapse**self.hill)
         return row
 
-    def effect(self, c_e: NDArray[np.float64]) -> NDArray[np.float64]:
-        """E(C_e), between 0 and 1."""
-        return np.asarray(c_e**self.hill / (self.EC50**self.hill + c_e**self.hill))
+    def log_EC50(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:  # noqa: N802
+        """Logarithm of each patient's own EC50 (mg/L), shape (patient,)."""
+        return math.log(self.EC50) + self.EC50_sd * draws.normal(Stream.POTENCY, ids)[:, 0]
 
-    def responds(self, c_e: NDArray[np.float64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
-        """Primary response at the assessment week, given the effect-site level then."""
-        return np.asarray(draws.uniform(Stream.RESPONSE, ids)[:, 0] < self.p_max * self.effect(c_e))
+    def responds(self, effect: NDArray[np.float64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
+        """Primary response at the assessment week, given the effect then."""
+        return np.asarray(draws.uniform(Stream.RESPONSE, ids)[:, 0] < self.p_max * effect)
 
     def lags(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
-        """Days from the fall below C_relapse to relapse, one for each patient."""
+        """Days from the fall below the effect of C_relapse to relapse, one for each patient."""
         return self.relapse_lag * draws.exponential(Stream.RELAPSE, ids)[:, 0]
 
 
 NO_RESPONSE_MODEL = np.zeros(at.N_RESPONSE)
-"""Kernel row that switches the effect site and its hazards off."""
+"""Kernel row that switches the effect and its hazards off."""

@@ -77,6 +77,8 @@ def start(
     else:
         subject = immunogenicity.subjects(patients, draws)
         immune = immunogenicity.kernel_row(model.role_factor("immunomodulator"))
+    if response is not None:
+        subject[:, at.LOG_EC50] = response.log_EC50(patients.ids, draws)
     return State(
         time=float(time),
         theta=theta,

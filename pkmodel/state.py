@@ -112,7 +112,7 @@ class State:
     values
         (patient, column) amounts, hazards, clocks; columns in :mod:`pkmodel.kernels.layout`.
     subject
-        (patient, 3) each patient's own onset threshold, maximal production, drive rate.
+        (patient, 4) each patient's own onset threshold, maximal production, drive rate, log EC50.
     immune, response
         Parameters shared by everybody, as the kernels read them.
     pending

@@ -174,7 +174,8 @@ class ArmRun:
                 )
             steroid = None
             if setting.immunogenicity is not None:
-                steroid = np.full(mine.size, setting.immunogenicity.steroid_factor if dose.premedicated else 1.0)
+                since_first = day - self.plan.first_given[mine]
+                steroid = setting.immunogenicity.dose_factor(since_first, premedicated=dose.premedicated)
             parts.append(
                 dose_events(
                     mine,

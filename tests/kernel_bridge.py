@@ -34,9 +34,9 @@ def immune_row(immune) -> np.ndarray:
 def response_row(response) -> np.ndarray:
     row = np.empty(at.N_RESPONSE)
     row[at.K_EFFECT] = math.log(2.0) / response["t_e"]
-    row[at.HILL], row[at.EC50] = response["g"], response["EC50"]
+    row[at.HILL] = response["g"]
     row[at.LAMBDA_MECH], row[at.LAMBDA_PK] = response["lambda_mech"], response["lambda_pk"]
-    row[at.C_RELAPSE] = response["C_relapse"]
+    row[at.E_RELAPSE] = naive.relapse_effect(response)
     return row
 
 
@@ -68,9 +68,8 @@ def begin(theta, immune, subject, response) -> State:
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.BELOW_SINCE] = math.nan
     values[:, at.STEP] = 0.5
-    who = np.array(
-        [[subject["onset_threshold"] / subject.get("m_hla", 1.0), subject["R_max"], subject.get("k_u", 0.0)]]
-    )
+    threshold = subject["onset_threshold"] / subject.get("m_hla", 1.0)
+    who = np.array([[threshold, subject["R_max"], subject.get("k_u", 0.0), math.log(response["EC50"])]])
     return State(
         time=0.0,
         theta=np.array([[theta[name] for name in PARAMETERS]]),
@@ -99,7 +98,7 @@ def simulate_patient(*, theta, immune, subject, response, events, until, times, 
     return {
         "C": out[0, :, 0], "antibody_free": out[0, :, 1], "antibody_total": out[0, :, 2], "clearance": out[0, :, 3],
         "onset_time": values[at.ONSET_TIME] if math.isfinite(values[at.ONSET_TIME]) else math.nan,
-        "H": values[at.ONSET_HAZARD], "LAM": values[at.LOSS_HAZARD], "Ce": values[at.EFFECT],
+        "H": values[at.ONSET_HAZARD], "LAM": values[at.LOSS_HAZARD], "E": values[at.EFFECT],
         "below_since": values[at.BELOW_SINCE], "loss_time": values[at.LOSS_TIME], "state": state,
     }  # fmt: skip
 

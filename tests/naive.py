@@ -19,7 +19,6 @@ from naive_linear import (  # noqa: F401  (offered to the tests under one name)
     A_D,
     A_P,
     AUC,
-    C_E,
     RATE,
     Theta,
     arrivals,
@@ -64,9 +63,9 @@ def stimulus(C: float, C_ag: float, C_tol: float, gamma: float) -> float:
     return C / (C + C_ag) / (1 + (C / C_tol) ** gamma)
 
 
-def effect(Ce: float, EC50: float, g: float) -> float:
-    """E(Ce), sigmoid."""
-    return Ce**g / (EC50**g + Ce**g)
+def target_effect(C: float, EC50: float, g: float) -> float:
+    """The effect a steady C would have in the end, sigmoid."""
+    return C**g / (EC50**g + C**g)
 
 
 @dataclass
@@ -98,8 +97,8 @@ class Situation:
 
 
 # Order of the state after onset. The last two keep the antibody's books.
-A_S, R, U, CE, LAM, AUC_FREE, ELIM, MADE, REMOVED = range(3, 12)
-STATE = ("A_d", "A_c", "A_p", "A_S", "R", "U", "C_e", "LAM", "AUC_free", "ELIM", "MADE", "REMOVED")
+A_S, R, U, EFF, LAM, AUC_FREE, ELIM, MADE, REMOVED = range(3, 12)
+STATE = ("A_d", "A_c", "A_p", "A_S", "R", "U", "E", "LAM", "AUC_free", "ELIM", "MADE", "REMOVED")
 
 
 def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping[str, float]) -> Callable:
@@ -111,7 +110,7 @@ def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping
     production = subject["R_max"] * immune["imm_production"] ** now.strength
 
     def rhs(_: float, y: np.ndarray) -> list[float]:
-        A_d, A_c, A_p, A_s, made, drive, C_e = (float(value) for value in y[:7])
+        A_d, A_c, A_p, A_s, made, drive, E = (float(value) for value in y[:7])
         D, S = max(A_c, 0.0) / V1, max(A_s, 0.0) / V1
         C = free_drug(D, S, immune["Kss"])
         X = D - C
@@ -125,8 +124,8 @@ def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping
             made * V1 - removed,
             (production * drive * D / (D + immune["C_ag"]) - made) / tau_R,
             -subject.get("k_u", 0.0) * drive,
-            (C - C_e) * math.log(2) / response["t_e"],
-            loss_hazard(C_e, response),
+            effect_rate(C, E, response),
+            loss_hazard(E, response),
             C,
             eliminated,
             made * V1,
@@ -136,10 +135,19 @@ def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping
     return rhs
 
 
-def loss_hazard(Ce: float, response: Mapping[str, float]) -> float:
+def effect_rate(C: float, E: float, response: Mapping[str, float]) -> float:
+    """dE/dt, 1/d: E follows the target effect of the free drug."""
+    return (target_effect(max(C, 0.0), response["EC50"], response["g"]) - E) * math.log(2) / response["t_e"]
+
+
+def loss_hazard(E: float, response: Mapping[str, float]) -> float:
     """Hazard of losing response, 1/d."""
-    missing = 1 - effect(max(Ce, 0.0), response["EC50"], response["g"])
-    return response["lambda_mech"] + response["lambda_pk"] * missing
+    return response["lambda_mech"] + response["lambda_pk"] * (1 - E)
+
+
+def relapse_effect(response: Mapping[str, float]) -> float:
+    """The effect below which the disease comes back: that of a steady C_relapse."""
+    return target_effect(response["C_relapse"], response["EC50"], response["g"])
 
 
 # --- the whole patient -------------------------------------------------------------------------------------
@@ -176,7 +184,7 @@ class NaivePatient:
         """What can be read now."""
         D, S, C, unbound = self.concentrations()
         read = {"C": C, "D": D, "antibody_free": unbound, "antibody_total": S, "clearance": self.clearance()}
-        read |= {"Ce": self.y[CE], "R": self.y[R], "U": self.y[U], "AUC": self.y[AUC_FREE]}
+        read |= {"E": self.y[EFF], "R": self.y[R], "U": self.y[U], "AUC": self.y[AUC_FREE]}
         read |= {"H": self.H, "LAM": self.y[LAM], "memory": float(self.now.memory)}
         return read | {"below_since": self.below_since}
 
@@ -218,16 +226,15 @@ class NaivePatient:
         V1, immune = now.theta["V1"], now.immune
         M = linear_matrix({**now.theta, "CL": now.CL}, self.response["t_e"])
         x = np.zeros(6)
-        x[[A_D, A_C, A_P, C_E, RATE]] = *self.y[[A_D, A_C, A_P, CE]], now.rate
+        x[[A_D, A_C, A_P, RATE]] = *self.y[[A_D, A_C, A_P]], now.rate
         factor = immune["h0"] * immune["imm_onset"] ** now.strength * now.steroid
         factor *= self.subject.get("m_hla", 1.0)
 
-        def onset_hazard(t: float) -> float:
-            C = linear_after(M, x, t - start)[A_C] / V1
-            return factor * stimulus(C, immune["C_ag"], immune["C_tol"], immune["gamma"])
+        def concentration(t: float) -> float:
+            return float(linear_after(M, x, t - start)[A_C]) / V1
 
-        def hazard_of_loss(t: float) -> float:
-            return loss_hazard(linear_after(M, x, t - start)[C_E], self.response)
+        def onset_hazard(t: float) -> float:
+            return factor * stimulus(concentration(t), immune["C_ag"], immune["C_tol"], immune["gamma"])
 
         def excess(t: float) -> float:
             return self.H + integral(onset_hazard, start, t) - threshold
@@ -236,10 +243,15 @@ class NaivePatient:
         seroconverts, end = threshold <= H, stop
         if seroconverts:
             end = start if threshold <= self.H else brentq(excess, start, stop, xtol=1e-13, rtol=1e-14)
-        self._watch_effect_site(lambda t: linear_after(M, x, t - start)[..., C_E], start, end)
         later = linear_after(M, x, end - start)
-        self.y[[A_D, A_C, A_P, CE]] = later[[A_D, A_C, A_P, C_E]]
-        self.y[LAM] += integral(hazard_of_loss, start, end)
+        if end > start:
+            path = solve_ivp(
+                lambda t, y: [effect_rate(concentration(t), y[0], self.response), loss_hazard(y[0], self.response)],
+                (start, end), self.y[[EFF, LAM]], dense_output=True, **self.solver,
+            )  # fmt: skip
+            self._watch_effect(lambda t: path.sol(t)[0], start, end)
+            self.y[[EFF, LAM]] = path.y[:, -1]
+        self.y[[A_D, A_C, A_P]] = later[[A_D, A_C, A_P]]
         self.y[AUC_FREE] += later[AUC]
         self.y[ELIM] += now.CL * later[AUC]
         self.time, self.H = end, H
@@ -252,17 +264,17 @@ class NaivePatient:
         path = solve_ivp(rhs, (self.time, stop), self.y, dense_output=True, **self.solver)
         if not path.success:
             raise RuntimeError(path.message)
-        self._watch_effect_site(lambda t: path.sol(t)[CE], self.time, stop)
+        self._watch_effect(lambda t: path.sol(t)[EFF], self.time, stop)
         self.y, self.time = path.y[:, -1].copy(), stop
 
-    def _watch_effect_site(self, Ce: Callable, start: float, end: float) -> None:
-        """Note when the effect-site concentration falls below, or comes back above, C_relapse."""
-        level = self.response["C_relapse"]
+    def _watch_effect(self, effect: Callable, start: float, end: float) -> None:
+        """Note when the effect falls below, or comes back above, that of relapse."""
+        level = relapse_effect(self.response)
         grid = np.linspace(start, end, 65)
-        below = Ce(grid) < level
+        below = effect(grid) < level
         for i in np.flatnonzero(below[1:] != below[:-1]):
             if below[i + 1]:
-                self.below_since = brentq(lambda t: Ce(t) - level, grid[i], grid[i + 1], xtol=1e-13)
+                self.below_since = brentq(lambda t: effect(t) - level, grid[i], grid[i + 1], xtol=1e-13)
                 self.fell.append(self.below_since)
             else:
                 self.below_since = math.nan
@@ -318,10 +330,10 @@ def simulate_patient(
     Returns
     -------
     dict
-        Arrays over ``times``: C, D, antibody_free, antibody_total [mg/L], clearance [L/d], Ce, R [mg/L/d], U,
-        AUC (of free drug), H (stops at the threshold), LAM, memory (0/1), below_since (when Ce last fell
-        below C_relapse; NaN while above or never above). Scalars: onset_time [d, NaN if none], relapse_time
-        (last fall of Ce below C_relapse, NaN if none), fell (every such time). 'final': dict of ``STATE`` and
+        Arrays over ``times``: C, D, antibody_free, antibody_total [mg/L], clearance [L/d], E, R [mg/L/d], U,
+        AUC (of free drug), H (stops at the threshold), LAM, memory (0/1), below_since (when E last fell
+        below that of C_relapse; NaN while above or never above). Scalars: onset_time [d, NaN if none], relapse_time
+        (last fall of E below it, NaN if none), fell (every such time). 'final': dict of ``STATE`` and
         H at ``until``. 'balance': drug given, eliminated, remaining; antibody made, removed, remaining [mg].
     """
     patient = NaivePatient(theta, immune, subject, response, **solver)
@@ -330,7 +342,7 @@ def simulate_patient(
     if any(t < 0 or t > until for t in times) or any(event[0] < 0 for event in events):
         raise ValueError("times and events start at 0; times end at `until`")
     stops = {0.0, float(until), *times, *(event[0] for event in events)}
-    # Pieces of at most a week: nothing that quadrature or the watch over C_e looks for can hide in them.
+    # Pieces of at most a week: nothing that quadrature or the watch over the effect looks for can hide in them.
     stops = sorted(stops | set(np.arange(7.0, until, 7.0)))
     read: dict[float, dict[str, float]] = {}
     for stop in stops:

@@ -1,4 +1,4 @@
-"""Twin of the integrated disposition: three compartments, saturable elimination, effect site, hazard of loss.
+"""Twin of the integrated disposition: three compartments, saturable elimination, effect, hazard of loss.
 
 Nothing here knows pkmodel. One patient, DOP853 of SciPy from stop to stop at its tightest tolerances; three
 compartments without saturation also by the matrix exponential. Time d, amounts mg, volumes L, concentrations mg/L.
@@ -15,7 +15,7 @@ from scipy.linalg import expm
 from scipy.optimize import brentq
 
 AMOUNTS = ("depot", "central", "second", "third")
-_CE, _LAM, _OUT = 4, 5, 6
+_E, _LAM, _OUT = 4, 5, 6
 
 
 def rates_out(theta: Mapping[str, float], C: float) -> float:
@@ -37,7 +37,7 @@ def simulate_saturable(
 
     ``theta`` holds CL, V1, Q, V2, KA, Q3, V3, VMAX, KM; ``events`` are (time, kind, value) with kinds 'bolus' [mg],
     'rate' [change, mg/d], 'depot' [mg], 'clearance' [factor on CL until the next] and 'parameters' [entries of theta
-    to replace]. Returns C and Ce at ``times`` (just before the events of that time), and at ``until`` the amounts, the
+    to replace]. Returns C and E at ``times`` (just before the events of that time), and at ``until`` the amounts, the
     hazard LAM, the eliminated and the given amount; loss_time and below_since as in :mod:`naive`.
     """
     theta, occasion, changes, given = dict(theta), 1.0, [], []
@@ -45,7 +45,7 @@ def simulate_saturable(
     found, loss_time, below_since = {}, math.inf, 0.0
     stops = sorted({0.0, float(until), *map(float, times), *(e[0] for e in events if e[0] < until)})
     for stop, following in zip(stops, [*stops[1:], None], strict=True):
-        found[stop] = (max(y[1], 0.0) / theta["V1"], y[_CE])
+        found[stop] = (max(y[1], 0.0) / theta["V1"], y[_E])
         for _, kind, value in (event for event in events if event[0] == stop):
             if kind == "bolus":
                 y[1] += value
@@ -68,36 +68,37 @@ def simulate_saturable(
         now = {**theta, "CL": theta["CL"] * occasion}
 
         def rhs(_: float, y: np.ndarray, now: dict = now, rate: float = rate) -> list[float]:
-            depot, central, second, third, ce = y[:5]
+            depot, central, second, third, effect = y[:5]
             C = central / now["V1"]
             out = rates_out(now, C)
             to_2 = now["Q"] * (C - second / now["V2"])
             to_3 = now["Q3"] * (C - third / now["V3"])
             absorbed = now["KA"] * depot
-            dce = dlam = 0.0
+            deffect = dlam = 0.0
             if response is not None:
-                dce = math.log(2) / response["t_e"] * (C - ce)
-                high = max(ce, 0.0) ** response["g"]
-                missing = 1 - high / (response["EC50"] ** response["g"] + high)
-                dlam = response["lambda_mech"] + response["lambda_pk"] * missing
-            return [-absorbed, rate + absorbed - out - to_2 - to_3, to_2, to_3, dce, dlam, out]
+                high = max(C, 0.0) ** response["g"]
+                target = high / (response["EC50"] ** response["g"] + high)
+                deffect = math.log(2) / response["t_e"] * (target - effect)
+                dlam = response["lambda_mech"] + response["lambda_pk"] * (1 - effect)
+            return [-absorbed, rate + absorbed - out - to_2 - to_3, to_2, to_3, deffect, dlam, out]
 
         path = solve_ivp(rhs, (stop, following), y, method=method, rtol=1e-12, atol=1e-13, dense_output=True)
         assert path.success
         y = path.y[:, -1].copy()
         if response is not None:
+            level = response["C_relapse"] ** response["g"]
+            level /= response["EC50"] ** response["g"] + level
             grid = np.linspace(stop, following, 65)
-            Ce = path.sol(grid)[_CE]
-            below = Ce < response["C_relapse"]
+            below = path.sol(grid)[_E] < level
             if not below[-1]:
                 below_since = math.inf
             for i in np.flatnonzero(~below[:-1] & below[1:]):
-                below_since = brentq(lambda t, p=path: p.sol(t)[_CE] - response["C_relapse"], grid[i], grid[i + 1])
+                below_since = brentq(lambda t, p=path: p.sol(t)[_E] - level, grid[i], grid[i + 1])
             if loss_time == math.inf and y[_LAM] >= loss_target:
                 loss_time = brentq(lambda t, p=path: p.sol(t)[_LAM] - loss_target, stop, following)
     table = np.array([found[float(t)] for t in times])
     return {
-        "C": table[:, 0], "Ce": table[:, 1], "amounts": y[:4].copy(), "LAM": y[_LAM], "eliminated": y[_OUT],
+        "C": table[:, 0], "E": table[:, 1], "amounts": y[:4].copy(), "LAM": y[_LAM], "eliminated": y[_OUT],
         "given": math.fsum(given), "loss_time": loss_time, "below_since": below_since,
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 
 ODE = 1e-6  # of max(level, 0.01 mg/L): the promise of the package
 ONSET_D = 1e-3  # likewise
+EFFECT = 1e-5  # as the hazard after onset
 BASE = {
     "theta": cases.TWO, "immune": cases.IMMUNE, "subject": cases.SUBJECT, "response": cases.RESPONSE,
     "events": cases.SCHEDULED, "until": 266.0, "times": np.arange(0.0, 267.0, 7.0),
@@ -53,7 +54,7 @@ def test_ode_equals_the_twin(changed):
     late = np.asarray(BASE["times"]) > 0.0
     assert bridge.difference(kernel["clearance"][late], twin["clearance"][late]) < ODE
     assert kernel["LAM"] == pytest.approx(twin["LAM"][-1], rel=1e-5)
-    assert kernel["Ce"] == pytest.approx(twin["Ce"][-1], rel=1e-5, abs=1e-7)
+    assert kernel["E"] == pytest.approx(twin["E"][-1], rel=1e-5, abs=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,15 @@ def test_onset_time(changed):
     kernel, twin = both(**changed)
     assert math.isfinite(twin["onset_time"])
     assert abs(kernel["onset_time"] - twin["onset_time"]) < ONSET_D
+
+
+@pytest.mark.parametrize("changed", [{}, SUBCUTANEOUS, {"theta": FASANMADE_2009}, {"theta": cases.IV}])
+@pytest.mark.parametrize("hill", [1.0, 2.0, 3.5])
+def test_effect_without_antibody_equals_the_twin(changed, hill):
+    kernel, twin = both(**changed | {"subject": cases.NEVER, "response": cases.RESPONSE | {"g": hill}})
+    # a rule of four points on panels over which drug falls by e at most
+    assert kernel["E"] == pytest.approx(twin["E"][-1], rel=EFFECT)
+    assert kernel["LAM"] == pytest.approx(twin["LAM"][-1], rel=EFFECT)
 
 
 @settings(max_examples=15, deadline=None)

@@ -43,14 +43,13 @@ def both(theta, events, until=203.0, times=None):
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_concentration_and_effect_site_equal_the_twin(data):
+def test_concentration_equals_the_twin(data):
     theta = data.draw(strategies.thetas())
     events = data.draw(strategies.dose_events(203.0, absorption=theta["KA"] > 0))
     kernel, twin = both(theta, events)
     # relative to the largest level: the twin loses digits where the drug has decayed by ten decades
     scale = max(float(np.max(twin["C"])), 1e-3)
     assert np.max(np.abs(kernel["C"] - twin["C"])) <= CLOSED_FORM * scale
-    assert abs(kernel["Ce"] - twin["Ce"][-1]) <= 1e-9 * scale
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,6 @@ def test_equal_rates_need_no_special_case(theta):
     kernel, twin = both(theta, [(0.0, "depot", 160.0), (14.0, "depot", 80.0), (28.0, "bolus", 40.0)])
     scale = float(np.max(twin["C"]))
     assert np.max(np.abs(kernel["C"] - twin["C"])) <= CLOSED_FORM * scale
-    assert abs(kernel["Ce"] - twin["Ce"][-1]) <= 1e-9 * scale
 
 
 @settings(max_examples=25, deadline=None)

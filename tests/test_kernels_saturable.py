@@ -70,7 +70,7 @@ def events_of(theta, events, copies=1):
 def response_of(numbers):
     return pk.Response(
         name="any", drug="any", status="test", assessment_day=98.0, t_e=numbers["t_e"], hill=numbers["g"],
-        EC50=numbers["EC50"], p_max=1.0, lambda_mech=numbers["lambda_mech"], lambda_pk=numbers["lambda_pk"],
+        EC50=numbers["EC50"], EC50_sd=0.0, p_max=1.0, lambda_mech=numbers["lambda_mech"], lambda_pk=numbers["lambda_pk"],
         C_relapse=numbers["C_relapse"], relapse_lag=1.0,
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ def amounts(state):
 
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
-def test_concentrations_effect_site_and_hazard_equal_the_twin(data):
+def test_concentrations_effect_and_hazard_equal_the_twin(data):
     theta = data.draw(thetas())
     events = data.draw(strategies.dose_events(UNTIL, absorption=theta["KA"] > 0, most=5))
     events += [event for event in data.draw(strategies.changes(UNTIL)) if event[1] == "clearance"]
@@ -115,7 +115,7 @@ def test_concentrations_effect_site_and_hazard_equal_the_twin(data):
     assert error(out[:, 0], twin["C"]) < TOLERANCE
     assert error(amounts(state), twin["amounts"]) < TOLERANCE
     row = state.values[0]
-    assert row[at.EFFECT] == pytest.approx(twin["Ce"][-1], rel=TOLERANCE, abs=FLOOR * TOLERANCE)
+    assert row[at.EFFECT] == pytest.approx(twin["E"][-1], rel=TOLERANCE, abs=FLOOR * TOLERANCE)
     assert row[at.LOSS_HAZARD] == pytest.approx(twin["LAM"], rel=TOLERANCE, abs=1e-8)
     # a time of crossing is as good as the level over its slope, which may be small: a thousandth of a day
     assert row[at.LOSS_TIME] == pytest.approx(twin["loss_time"], abs=1e-3)

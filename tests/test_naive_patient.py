@@ -18,6 +18,7 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_cases import AT_ONCE, IMMUNE, IV, NEVER, RESPONSE, SC, SCHEDULED, SUBJECT, TWO, simulate
+from scipy.optimize import brentq
 
 ROUNDING = 1e-11
 ODE = 1e-9
@@ -30,7 +31,6 @@ def test_without_onset_the_patient_is_the_linear_profile():
     linear = naive.linear_profile(TWO, SCHEDULED, times)
     assert patient["C"] == pytest.approx(linear["C"], rel=ROUNDING)
     assert patient["AUC"] == pytest.approx(linear["AUC"], rel=ROUNDING)
-    assert patient["Ce"] == pytest.approx(linear["Ce"], rel=ROUNDING)
     assert np.array_equal(patient["C"], patient["D"])
     assert not patient["antibody_total"].any()
     assert math.isnan(patient["onset_time"])
@@ -45,7 +45,7 @@ def test_events_mean_the_same_to_the_patient_and_the_linear_profile(case, theta,
     case |= {"theta": theta, "events": events, "subject": NEVER}
     patient = naive.simulate_patient(**case)
     linear = naive.linear_profile(theta, events, case["times"], case["response"]["t_e"])
-    for name in ("C", "Ce", "AUC"):
+    for name in ("C", "AUC"):
         # Stops differ, so absolute rounding is that of peaks up to some 1000 mg/L and areas up to 1e5.
         assert patient[name] == pytest.approx(linear[name], rel=ROUNDING, abs=1e-10)
 
@@ -76,27 +76,27 @@ def test_high_zone_tolerance_in_closed_form():
     assert simulate(**case, subject=NEVER)["H"] == pytest.approx(truth, rel=ROUNDING)
 
 
-def test_hazard_of_loss_in_closed_form():
-    # One compartment with CL/V1 half the effect-site rate: with z = exp(-k t), Ce = 2 C0 z (1 - z), and for
-    # g = 1 the integral of 1 - E = e/(e + Ce), e = EC50, is (G(1) - G(z))/k by partial fractions, with
-    # G = ln z - ln(P)/2 - ln((z - z_low)/(z_high - z))/(2 s), P = e + 2 C0 z (1 - z), s = sqrt(1 + 2 e/C0).
-    k_e = math.log(2) / 14
-    k, V1, dose, e = k_e / 2, 3.3, 350.0, 2.0
+def effect_after_a_bolus(t, C0, k, e):
+    """E with the drug as quick as the effect and g = 1: z (C0/e) ln((e/z + C0)/(e + C0)), z = exp(-k t)."""
+    z = np.exp(-k * t)
+    return z * C0 / e * np.log((e / z + C0) / (e + C0))
+
+
+def test_effect_and_hazard_of_loss_in_closed_form():
+    # The integral of the target C/(e + C) is ln((e + C0)/(e + C))/k; that of E is less by E/k.
+    k, V1, dose, e = math.log(2) / 14, 3.3, 350.0, 2.0
     C0 = dose / V1
-    s = math.sqrt(1 + 2 * e / C0)
-
-    def G(z):
-        P = e + 2 * C0 * z * (1 - z)
-        return np.log(z) - np.log(P) / 2 - np.log((z - (1 - s) / 2) / ((1 + s) / 2 - z)) / (2 * s)
-
     t = np.array([2.0, 30.0, 200.0])
-    truth = 0.3 * t + 0.7 * (G(1.0) - G(np.exp(-k * t))) / k
+    E = effect_after_a_bolus(t, C0, k, e)
+    area = (np.log((e + C0) / (e + C0 * np.exp(-k * t))) - E) / k
+    truth = 0.3 * t + 0.7 * (t - area)
     response = RESPONSE | {"g": 1.0, "EC50": e, "lambda_mech": 0.3, "lambda_pk": 0.7}
     case = {"theta": IV | {"CL": k * V1}, "events": [(0.0, "bolus", dose)], "times": t, "response": response}
-    assert simulate(**case, subject=NEVER)["LAM"] == pytest.approx(truth, rel=1e-10)
-    # After onset (with hardly any antibody) the ODE must count the same hazard: R_max lowers C by < 1e-9.
-    silent = AT_ONCE | {"R_max": 1e-14}
-    assert simulate(**case, subject=silent)["LAM"] == pytest.approx(truth, rel=ODE)
+    # After onset (with hardly any antibody) the ODE must count the same: R_max lowers C by < 1e-9.
+    for subject in (NEVER, AT_ONCE | {"R_max": 1e-14}):
+        patient = simulate(**case, subject=subject)
+        assert patient["LAM"] == pytest.approx(truth, rel=ODE)
+        assert patient["E"] == pytest.approx(E, rel=ODE)
 
 
 def test_multipliers_of_the_onset_hazard():
@@ -123,10 +123,10 @@ def test_cotherapy_and_occasion_scale_clearance():
 
 
 def test_relapse_clock_in_closed_form():
-    # k = k_e/2 as above: Ce = 2 C0 z (1 - z) falls through the level L at z = (1 - sqrt(1 - 2 L/C0))/2.
-    k, C0, L = math.log(2) / 28, 350 / 3.3, 5.0
-    fall = -math.log((1 - math.sqrt(1 - 2 * L / C0)) / 2) / k
-    case = {"theta": IV | {"CL": k * 3.3}, "response": RESPONSE | {"C_relapse": L}, "until": 300.0}
+    k, C0, e, level = math.log(2) / 14, 350 / 3.3, 2.0, 5.0
+    fall = brentq(lambda t: effect_after_a_bolus(t, C0, k, e) - level / (e + level), 60.0, 200.0, xtol=1e-12)
+    response = RESPONSE | {"C_relapse": level, "EC50": e, "g": 1.0}
+    case = {"theta": IV | {"CL": k * 3.3}, "response": response, "until": 300.0}
     patient = simulate(**case, events=[(0.0, "bolus", 350.0)], times=[1.0, 100.0, 300.0], subject=NEVER)
     assert patient["fell"] == pytest.approx([fall], abs=1e-8)
     assert np.isnan(patient["below_since"]).tolist() == [True, True, False]
@@ -163,8 +163,11 @@ def test_the_ode_without_antibody_is_the_linear_profile(theta):
     patient = simulate(theta=theta, subject=AT_ONCE | {"R_max": 0.0}, events=events)
     assert patient["onset_time"] == 0.0
     linear = naive.linear_profile(theta, events, times)
-    for name in ("C", "Ce", "AUC"):
+    for name in ("C", "AUC"):
         assert patient[name] == pytest.approx(linear[name], rel=ODE, abs=1e-10)
+    silent = simulate(theta=theta, subject=NEVER, events=events)
+    for name in ("E", "LAM"):
+        assert patient[name] == pytest.approx(silent[name], rel=ODE, abs=1e-10)
 
 
 @pytest.mark.parametrize("other", ["LSODA", "Radau"])
@@ -187,7 +190,7 @@ def test_books_balance_for_any_patient(case):
     assert given_mg == pytest.approx(eliminated + remaining, rel=1e-11)
     made, removed, bound = patient["balance"]["antibody"]
     assert made == pytest.approx(removed + bound, rel=1e-11, abs=1e-12)
-    assert all(np.all(np.isfinite(patient[name])) for name in ("C", "D", "clearance", "Ce", "H", "LAM", "R"))
+    assert all(np.all(np.isfinite(patient[name])) for name in ("C", "D", "clearance", "E", "H", "LAM", "R"))
     assert np.all(patient["C"] <= patient["D"] * (1 + 1e-12))
     assert np.all(np.diff(patient["LAM"]) >= 0)
     threshold = case["subject"]["onset_threshold"]
@@ -225,7 +228,7 @@ def test_steady_state_under_constant_infusion(strength, occasion):
     assert IMMUNE["k_ada"] * unbound + k_cx * (S - unbound) == pytest.approx(R, rel=1e-8)
     assert patient["clearance"][0] * D == pytest.approx(2.0, rel=1e-8)
     assert patient["final"]["A_p"] / TWO["V2"] == pytest.approx(C, rel=1e-8)
-    assert patient["Ce"][0] == pytest.approx(C, rel=1e-8)
+    assert patient["E"][0] == pytest.approx(naive.target_effect(C, RESPONSE["EC50"], RESPONSE["g"]), rel=1e-8)
     assert patient["AUC"][0] - patient["AUC"][1] == pytest.approx(100.0 * C, rel=1e-8)
 
 

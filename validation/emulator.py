@@ -95,30 +95,17 @@ class Emulator:
         total = misfit(self.predict(points), self.found) + 0.5 * np.sum(points**2, axis=1)
         return np.where(np.all(np.abs(points) <= _PRIOR_BOUND, axis=1), total, np.inf)
 
-    def best(self, seed: int) -> Floats:
-        """The point of highest posterior density, by differential evolution (SciPy)."""
-        from scipy.optimize import differential_evolution, minimize
+    def sample(self, start: Floats, count: int, seed: int, steps: int = 6000) -> Floats:
+        """Points (count, parameter) of the posterior, by chains that move along differences of one another (ter Braak
+        2006, doi:10.1007/s11222-006-8769-1).
 
-        k = _dimension(self.coefficients.shape[0])
-        bounds = [(-_PRIOR_BOUND, _PRIOR_BOUND)] * k
-        found = differential_evolution(
-            lambda x: self.energy(x.T), bounds, x0=np.zeros(k), rng=np.random.default_rng(seed), popsize=6,
-            maxiter=600, tol=1e-8, polish=False, vectorized=True, updating="deferred",
-        )  # fmt: skip
-        polished = minimize(
-            lambda x: float(self.energy(x[None, :])[0]), found.x, method="Powell", options={"xtol": 1e-6}
-        )
-        return np.asarray(polished.x if polished.fun <= found.fun else found.x)
-
-    def sample(self, start: Floats, count: int, seed: int) -> Floats:
-        """Points (count, parameter) of the posterior: 64 chains, moves along differences of others (ter Braak 2006,
-        doi:10.1007/s11222-006-8769-1)."""
+        ``start`` (chain, parameter) are points inside the prior's bounds. The first half of the steps is dropped.
+        """
         rng = np.random.default_rng(seed)
-        chains, k = 64, start.size
-        now = start[None, :] + 0.05 * rng.standard_normal((chains, k))
+        now = np.clip(start, -_PRIOR_BOUND, _PRIOR_BOUND)
+        chains, k = now.shape
         energy = self.energy(now)
         kept = []
-        steps = 6000
         for step in range(steps):
             first = (np.arange(chains) + rng.integers(1, chains, chains)) % chains
             second = (np.arange(chains) + rng.integers(1, chains, chains)) % chains
@@ -128,7 +115,7 @@ class Emulator:
             taken = np.log(rng.random(chains)) < energy - trial
             now = np.where(taken[:, None], moved, now)
             energy = np.where(taken, trial, energy)
-            if step >= steps // 2 and step % 100 == 0:
+            if step >= steps // 2 and step % 25 == 0:
                 kept.append(now.copy())
         pool = np.concatenate(kept)
         return np.asarray(pool[rng.choice(pool.shape[0], count, replace=False)])

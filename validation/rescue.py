@@ -71,8 +71,7 @@ def rescue(record: Record) -> Rescue:
         mine = judged & (column == number)
         number_by_patient[mine] = record.measured(int(number))[mine]
     drug = lacks_drug(record)
-    response = record.parameters.response[record.drug]
-    effect = response.effect(record.effect[rows, at_judgement])
+    effect = record.effect[rows, at_judgement]
     return Rescue(
         judged=judged,
         level=number_by_patient,
@@ -90,14 +89,13 @@ def lacks_drug(record: Record) -> Flags:
     lost = np.isfinite(record.loss_time)
     moment = np.where(lost, record.loss_time, record.days[-1])
     level = np.array([np.interp(t, record.days, row) for t, row in zip(moment, record.effect, strict=True)])
-    hazard = response.lambda_mech + response.lambda_pk * (1.0 - response.effect(level))
+    hazard = response.lambda_mech + response.lambda_pk * (1.0 - level)
     return np.asarray(lost & (_uniform(record, _CAUSE) * hazard >= response.lambda_mech))
 
 
 def regains_on(record: Record, other: Record) -> Flags:
     """Response of ``record``'s patients twelve weeks after a change to the drug of ``other`` (same patients)."""
-    response = other.parameters.response[other.drug]
-    effect = response.effect(other.effect[:, other.column(JUDGED_AFTER)])
+    effect = other.effect[:, other.column(JUDGED_AFTER)]
     return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < effect))
 
 

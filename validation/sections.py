@@ -177,7 +177,7 @@ def identifiability() -> list[Block]:
         f"{one['between'][0]} with {one['between'][1]} {one['value']:+.2f}" for one in record.get("correlation", [])
     )
     text = (
-        f"{record['accepted']} of {record['effort']['samples']} sets drawn from the posterior lie inside the accept "
+        f"{record['accepted']} of {record['drawn']} sets drawn from the posterior lie inside the accept "
         "range of "
         f"every calibration figure ({record['evaluated']} points simulated). Narrowed by 0 % means that the figures "
         "say "

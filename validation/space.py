@@ -45,27 +45,33 @@ FREE: tuple[Free, ...] = (
     Free("C_tol", 1.1, 0.6, "log", "mg/L", _GUESS),
     Free("gamma", 1.2, 0.5, "log", "1", _GUESS),
     Free("k_extra", 0.14, 0.7, "log", "1/day", _GUESS),
+    Free("susceptible_share", 0.70, 0.5, "odds", "share", "0.58 in Ungar 2014 (42 % free at 4 years, mixed co-therapy) is a floor"),
+    Free("priming_half_life", 110.0, 0.4, "log", "day", "Ungar 2014: 90 % of antibodies within 12 months of four years"),
     Free("frailty_sd", 1.15, 0.3, "log", "log SD", _GUESS),
     Free("R_max_median", 0.064, 0.7, "log", "mg/L/day", _GUESS),
     Free("R_max_sd", 1.3, 0.25, "log", "log SD", _GUESS),
-    Free("imm_onset", 0.5, 0.4, "log", "ratio", _GUESS),
+    Free("imm_onset", 0.35, 0.4, "log", "ratio", "conditional; published marginal ratios: pooled risk ratio 0.52, odds ratios 0.31 (Ungar 2015) and 0.4 (NOR-DRUM)"),
     Free("imm_production", 0.8, 0.7, "odds", "ratio", _GUESS),
     Free("steroid_factor", 0.48, 0.4, "log", "ratio", _GUESS),
     Free("hla_factor", 2.3, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
     Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
     Free("cutoff sponsor-bridging", 1.0, 0.7, "log", "mg/L", _GUESS),
-    Free("cutoff older-elisa", 0.04, 0.9, "log", "mg/L", _GUESS),
+    Free("cutoff older-elisa", 0.2, 1.5, "log", "mg/L", "between a prototype's 0.04 and the nominal 1.69 ug/mL; very wide"),
     Free("cutoff idkmonitor", 0.05, 0.9, "log", "mg/L", _GUESS),
+    Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
+    Free("EC50 infliximab", 2.0, 0.5, "log", "mg/L", "stated prior"),
+    Free("EC50 adalimumab", 4.0, 0.5, "log", "mg/L", "stated prior"),
+    Free("EC50_sd", 0.7, 0.3, "log", "log SD", "assumption; one value for both drugs"),
     Free("p_max", 0.90, 0.5, "odds", "probability", "0.90 (0.05); one value for both drugs"),
     Free("lambda_mech", 0.06, 0.5, "log", "1/year", "stated prior, not identified; one value for both drugs"),
     Free("lambda_pk infliximab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
-    Free("h0 adalimumab", 0.045, 0.7, "log", "1/day", "infliximab's, scaled down"),
+    Free("h0 adalimumab", 0.016, 0.7, "log", "1/day", "infliximab's first guess times 0.24, from pooled incidences of 7.5 and 28.0 %"),
     Free("lambda_pk adalimumab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
 )
 NAMES = tuple(free.name for free in FREE)
 
 _SHARED = (
-    "C_tol", "gamma", "k_extra", "frailty_sd", "R_max_median", "R_max_sd", "imm_onset", "imm_production",
+    "susceptible_share", "priming_half_life", "C_tol", "gamma", "k_extra", "frailty_sd", "R_max_median", "R_max_sd", "imm_onset", "imm_production",
     "steroid_factor", "hla_factor",
 )  # fmt: skip
 FAMILIES = ("sponsor-bridging", "older-elisa", "idkmonitor")
@@ -95,6 +101,9 @@ def layer(values: Mapping[str, float], drug: str) -> dict[str, float]:
 def response(values: Mapping[str, float], drug: str) -> dict[str, float]:
     """Fitted parameters of a drug's response model, in its units (1/day)."""
     return {
+        "t_e": values["t_e"],
+        "EC50": values[f"EC50 {drug}"],
+        "EC50_sd": values["EC50_sd"],
         "p_max": values["p_max"],
         "lambda_mech": float(f"{values['lambda_mech'] / _YEAR:.6g}"),
         "lambda_pk": float(f"{values[f'lambda_pk {drug}'] / _YEAR:.6g}"),

@@ -89,7 +89,16 @@ def _ever_positive(parts: Parts, against: Parts, options: Mapping[str, Any]) -> 
         >= factor * record.parameters.assay(family).cutoff
         for record, _ in parts
     ]
-    return _share(parts, flags, [np.ones(flag.size, np.bool_) for flag in flags])
+    return _share(parts, flags, _among(parts, against))
+
+
+def _among(parts: Parts, against: Parts) -> list[NDArray[np.bool_]]:
+    """Who is counted: everybody, or, of the same patients, those who failed on the arm of ``against`` (no primary
+    response, or response lost) and were given the drug of ``parts`` next."""
+    if not against:
+        return [np.ones(record.ids.size, np.bool_) for record, _ in parts]
+    ((first, _),) = against
+    return [~first.responder | np.isfinite(first.loss_time)] * len(parts)
 
 
 def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
@@ -98,7 +107,8 @@ def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any
 
 def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     lost = [record.loss_time <= record.assessment_day + YEAR * options["years"] for record, _ in parts]
-    return _share(parts, lost, [record.responder for record, _ in parts])
+    among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
+    return _share(parts, lost, among)
 
 
 def _losses_per_100_years(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:

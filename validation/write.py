@@ -76,6 +76,7 @@ def record_text(found: Found, effort: Effort, seed: int) -> str:
         f"seed = {seed}",
         f"evaluated = {found.evaluated}  # points simulated",
         f"accepted = {len(found.points)}  # parameter sets inside every accept range",
+        f"drawn = {found.drawn}  # points of the posterior tried for them",
         "",
         "[effort]",
         *(f"{name} = {value}" for name, value in asdict(effort).items()),

@@ -29,14 +29,16 @@ T, T1, H, TRY, PER_H, SIZE, SCALE, ACCEPT = (
     _AFTER + 6 * LANES, _AFTER + 7 * LANES,
 )  # fmt: skip
 _MORE = _AFTER + 8 * LANES
-# free drug, effect site, accumulated and momentary hazard of loss at both ends of the step; next output
+# free drug, effect, accumulated and momentary hazard of loss at both ends of the step; next output
 C0, C1, E0, E1, L0, L1, R0, R1, OUT = (
     _MORE, _MORE + LANES, _MORE + 2 * LANES, _MORE + 3 * LANES, _MORE + 4 * LANES, _MORE + 5 * LANES,
     _MORE + 6 * LANES, _MORE + 7 * LANES, _MORE + 8 * LANES,
 )  # fmt: skip
-# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost
-CLEARANCE, LOOK, COUNT, LOSS_TARGET = _MORE + 9 * LANES, _MORE + 10 * LANES, _MORE + 11 * LANES, _MORE + 12 * LANES
-MEMORY = _MORE + 13 * LANES
+# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost; log EC50
+CLEARANCE, LOOK, COUNT, LOSS_TARGET, LOG_EC50 = (
+    _MORE + 9 * LANES, _MORE + 10 * LANES, _MORE + 11 * LANES, _MORE + 12 * LANES, _MORE + 13 * LANES,
+)  # fmt: skip
+MEMORY = _MORE + 14 * LANES
 
 
 @jit(inline="always")

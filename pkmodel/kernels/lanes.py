@@ -29,6 +29,7 @@ from pkmodel.kernels.lane_memory import (
     L0,
     L1,
     LANES,
+    LOG_EC50,
     LOOK,
     LOSS_TARGET,
     OUT,
@@ -100,42 +101,36 @@ def _free_between(m, l, x):
 
 
 @jit(forceinline=True)
-def _effect(m, k, hill, log_half, mech, pk):
-    """Effect site and accumulated hazard of loss at the end of the trial step (fourth order, as the step).
+def _effect(m, k, hill, mech, pk):
+    """Effect and accumulated hazard of loss at the end of the trial step.
 
-    Within a step free drug comes from the dense output; the convolution of the effect site with it is taken by
-    a three-point Gauss rule, of higher order than the step.
+    dE/dt = k (target(C) - E) is linear in E: within a step free drug comes from the dense output, and its target
+    effect is integrated by a three-point Gauss rule, of higher order than the step, plain and weighted by what is
+    left of each moment at the step's end. The integral of E follows from the two.
     """
     for l in range(LANES):
         h = m[TRY + l]
-        total = _W0 * exp(-k * (1.0 - _X0) * h) * _free_between(m, l, _X0)
-        total += _W1 * exp(-k * 0.5 * h) * _free_between(m, l, 0.5)
-        total += _W0 * exp(-k * _X0 * h) * _free_between(m, l, 1.0 - _X0)
-        m[E1 + l] = m[E0 + l] * exp(-k * h) + k * h * total
+        early = _target(_free_between(m, l, _X0), hill, m[LOG_EC50 + l])
+        middle = _target(_free_between(m, l, 0.5), hill, m[LOG_EC50 + l])
+        late = _target(_free_between(m, l, 1.0 - _X0), hill, m[LOG_EC50 + l])
+        left = _W0 * exp(-k * (1.0 - _X0) * h) * early + _W1 * exp(-k * 0.5 * h) * middle
+        left += _W0 * exp(-k * _X0 * h) * late
+        m[E1 + l] = m[E0 + l] * exp(-k * h) + k * h * left
+        m[R1 + l] = _W0 * early + _W1 * middle + _W0 * late
     for l in range(LANES):
         per_v, kss = m[P + 13 * LANES + l], m[P + 8 * LANES + l]
         m[C1 + l], _ = binding.free_drug(m[N + LANES + l] * per_v, m[N + 3 * LANES + l] * per_v, kss)
     for l in range(LANES):
-        h = m[TRY + l]
-        e0, e1 = m[E0 + l], m[E1 + l]
-        d0, d1 = k * (m[C0 + l] - e0), k * (m[C1 + l] - e1)
-        middle = 0.5 * (e0 + e1) + 0.125 * h * (d0 - d1)
-        s0 = _without_effect(e0, hill, log_half)
-        s1 = _without_effect(e1, hill, log_half)
-        # slopes of the hazard by the chain rule
-        f0 = -pk * hill * s0 * (1.0 - s0) / max(e0, 1e-300) * d0
-        f1 = -pk * hill * s1 * (1.0 - s1) / max(e1, 1e-300) * d1
-        m[R0 + l] = mech + pk * s0
-        m[R1 + l] = mech + pk * s1
-        # Simpson's rule with end corrections, of order 6
-        mean = mech + pk * (7.0 * s0 + 16.0 * _without_effect(middle, hill, log_half) + 7.0 * s1) / 30.0
-        m[L1 + l] = m[L0 + l] + h * (mean + h * (f0 - f1) / 60.0)
+        h, e0, e1 = m[TRY + l], m[E0 + l], m[E1 + l]
+        m[L1 + l] = m[L0 + l] + h * (mech + pk * (1.0 - m[R1 + l])) + pk * (e1 - e0) / k
+        m[R0 + l] = mech + pk * (1.0 - e0)
+        m[R1 + l] = mech + pk * (1.0 - e1)
 
 
 @jit(inline="always")
-def _without_effect(c_e, hill, log_half):
-    """1 - E(C_e)."""
-    return 1.0 / (1.0 + exp(hill * (log(max(c_e, 1e-300)) - log_half)))
+def _target(c, hill, log_ec50):
+    """The effect that a steady level would have in the end (:func:`pkmodel.kernels.hazards.target_effect`)."""
+    return 1.0 - 1.0 / (1.0 + exp(hill * (log(max(c, 1e-300)) - log_ec50)))
 
 
 @jit(forceinline=True)
@@ -233,6 +228,7 @@ def load(m, l, row, theta, state, immune, subject, t, t1, output):
     _load_interval(m, l, row, state, t, t1)
     m[E0 + l] = state[row, at.EFFECT]
     m[L0 + l] = state[row, at.LOSS_HAZARD]
+    m[LOG_EC50 + l] = subject[row, at.LOG_EC50]
     m[LOSS_TARGET + l] = select(state[row, at.LOSS_TIME] == math.inf, state[row, at.LOSS_TARGET], math.inf)
     m[H + l] = state[row, at.STEP]
     m[OUT + l] = output
@@ -265,7 +261,7 @@ def _hermite(x, f0, d0, f1, d1, h):
 
 
 @jit(forceinline=True)
-def _crossings(m, l, state, k, level):
+def _crossings(m, l, state, k, hill, level):
     """Loss of response and fall below the relapse level within the accepted step of lane l."""
     h, t = m[TRY + l], m[T + l]
     if m[L1 + l] >= m[LOSS_TARGET + l]:
@@ -284,7 +280,8 @@ def _crossings(m, l, state, k, level):
         state[at.BELOW_SINCE] = math.inf
     elif e0 >= level:
         low, high = 0.0, 1.0
-        d0, d1 = k * (m[C0 + l] - e0), k * (m[C1 + l] - e1)
+        d0 = k * (_target(m[C0 + l], hill, m[LOG_EC50 + l]) - e0)
+        d1 = k * (_target(m[C1 + l], hill, m[LOG_EC50 + l]) - e1)
         for _ in range(40):
             middle = 0.5 * (low + high)
             if _hermite(middle, e0, d0, e1, d1, h) >= level:
@@ -345,8 +342,7 @@ def run(
     ``m`` is the lane memory; ``who`` (-1: idle), ``event`` and ``output`` say which patient a lane holds and
     which of its events and outputs come next; ``finished`` is room for the lanes whose interval ends.
     """
-    k_e, level = response[at.K_EFFECT], response[at.C_RELAPSE]
-    log_half = math.log(response[at.EC50]) if k_e > 0.0 else 0.0
+    k_e, hill, level = response[at.K_EFFECT], response[at.HILL], response[at.E_RELAPSE]
     taken = 0
     busy = 0
     for l in range(LANES):
@@ -369,7 +365,7 @@ def run(
         lane_steps.dense(m)
         _judge(m)
         if k_e > 0.0:
-            _effect(m, k_e, response[at.HILL], log_half, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
+            _effect(m, k_e, hill, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
         if not _watch(m, level):
             _commit(m)
             continue
@@ -387,7 +383,7 @@ def run(
                 continue
             last = m[H + l] >= m[T1 + l] - m[T + l]
             if k_e > 0.0:
-                _crossings(m, l, state[row], k_e, level)
+                _crossings(m, l, state[row], k_e, hill, level)
             if m[OUT + l] <= m[T1 + l]:
                 output[l] = _outputs(m, l, row, times, output[l], last, out)
                 m[OUT + l] = times[output[l]] if output[l] < times.size else math.inf

@@ -14,7 +14,7 @@ A_PERIPHERAL = 2  # mg
 A_ANTIBODY = 3  # mg of drug-binding capacity in the central volume
 PRODUCTION = 4  # antibody production R, mg/L/d
 DRIVE = 5  # u, 1 at onset, wanes in transient patients
-EFFECT = 6  # effect-site concentration, mg/L
+EFFECT = 6  # effect E, 0..1
 ONSET_HAZARD = 7  # accumulated H
 LOSS_HAZARD = 8  # accumulated hazard of loss of response
 RATE = 9  # running infusions, mg/d
@@ -26,7 +26,7 @@ MEMORY = 14  # factor on tau_R: 1, or memory_factor after re-exposure
 ONSET_TIME = 15  # d, inf before onset
 LOSS_TIME = 16  # d, inf while response lasts
 LOSS_TARGET = 17  # LOSS_HAZARD at which response is lost; inf until response is assessed
-BELOW_SINCE = 18  # d since when the effect site is below C_relapse; inf while above
+BELOW_SINCE = 18  # d since when the effect is below that of relapse; inf while above
 STEP = 19  # integrator step, d
 LAST_INPUT = 20  # d, last time the drug input changed
 N_STATE = 21
@@ -38,7 +38,8 @@ N_STATE_WIDE = 22
 ONSET_THRESHOLD = 0  # E / (Z m_hla); inf: this patient never makes antibody
 R_MAX = 1  # mg/L/d
 DRIVE_RATE = 2  # 1/d, 0 for persistent antibody
-N_SUBJECT = 3
+LOG_EC50 = 3  # logarithm of the patient's own EC50, mg/L
+N_SUBJECT = 4
 
 # immune: one row for everybody
 (
@@ -58,8 +59,8 @@ N_SUBJECT = 3
 N_IMMUNE = 12
 
 # response: one row for everybody
-K_EFFECT, HILL, EC50, LAMBDA_MECH, LAMBDA_PK, C_RELAPSE = range(6)
-N_RESPONSE = 6
+K_EFFECT, HILL, LAMBDA_MECH, LAMBDA_PK, E_RELAPSE = range(5)
+N_RESPONSE = 5
 
 # event kinds
 BOLUS, RATE_CHANGE, DEPOT, COTHERAPY_SET, STEROID_SET, OCCASION_SET, PARAMETERS_SET, NOTHING = range(8)

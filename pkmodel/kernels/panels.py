@@ -33,9 +33,10 @@ _GONE = 12.0  # ... until it has run for so many time constants
 PANELS = 24
 NODES = 128
 _PAD = 16
-# rows of the work space: time, weight; decays of modes, effect site and depot; convolutions; results
-_T, _W, _E1, _E2, _EK, _ED, _F1, _F2, _A, _CE, _G, _L, _X, _Y = range(14)
-WORK_ROWS = 14
+# rows of the work space: time, weight, time to the end of the panel; decays of modes, effect and depot; amount;
+# stimulus and effect; an input's part
+_T, _W, _U, _E1, _E2, _EU, _ED, _A, _G, _X, _Y = range(11)
+WORK_ROWS = 11
 
 
 @jit(forceinline=True)
@@ -74,65 +75,52 @@ def _lay_out(a, end, knee, since, longest, fastest, work, edges):
             work[_T, j + 2], work[_W, j + 2] = a + (1.0 - X1) * length, W1 * length
             work[_T, j + 3], work[_W, j + 3] = a + (1.0 - X0) * length, W0 * length
         work[_T, j + 4], work[_W, j + 4] = b, 0.0
+        for n in range(4):
+            work[_U, j + n] = b - work[_T, j + n]
+        work[_U, j + 4] = b - a
         count += 1
         a = b
         edges[count] = b
     for j in range(5 * count, 5 * count + _PAD):
         work[_T, j] = 0.0
+        work[_U, j] = 0.0
     return count
 
 
 @jit(forceinline=True)
-def _levels(n, theta, mode, state, k, work):
-    """Central amount and effect-site level at the first ``n`` nodes (a multiple of the padding)."""
+def _levels(n, theta, mode, state, work):
+    """Central amount at the first ``n`` nodes (a multiple of the padding)."""
     k12, k21, alpha, beta, p1, p2 = mode
     two = k12 > 0.0
     share = k21 / (alpha - beta)
     a_d, rate = state[at.A_DEPOT], state[at.RATE]
     z1 = p1 * state[at.A_CENTRAL] - share * state[at.A_PERIPHERAL]
     z2 = p2 * state[at.A_CENTRAL] + share * state[at.A_PERIPHERAL]
-    gain = k / theta[at.V1]
-    c_e = state[at.EFFECT]
     for j in range(n):
         work[_E1, j] = exp(-alpha * work[_T, j])
     for j in range(n):
-        work[_EK, j] = exp(-k * work[_T, j])
-    for j in range(n):
-        work[_F1, j] = convolve2_straight(alpha, work[_E1, j], k, work[_EK, j], work[_T, j])
-    for j in range(n):
         work[_A, j] = z1 * work[_E1, j]
-    for j in range(n):
-        work[_CE, j] = c_e * work[_EK, j] + gain * z1 * work[_F1, j]
     if two:
         for j in range(n):
             work[_E2, j] = exp(-beta * work[_T, j])
         for j in range(n):
-            work[_F2, j] = convolve2_straight(beta, work[_E2, j], k, work[_EK, j], work[_T, j])
-        for j in range(n):
             work[_A, j] += z2 * work[_E2, j]
-        for j in range(n):
-            work[_CE, j] += gain * z2 * work[_F2, j]
     if rate != 0.0:
-        for j in range(n):
-            work[_X, j] = convolve2_straight(k, work[_EK, j], 0.0, 1.0, work[_T, j])
-        _add_input(n, alpha, rate * p1, 0.0, gain, _E1, _F1, work)
+        _add_input(n, alpha, rate * p1, 0.0, _E1, work)
         if two:
-            _add_input(n, beta, rate * p2, 0.0, gain, _E2, _F2, work)
+            _add_input(n, beta, rate * p2, 0.0, _E2, work)
     if a_d != 0.0:
         ka = theta[at.KA]
         for j in range(n):
             work[_ED, j] = exp(-ka * work[_T, j])
-        for j in range(n):
-            work[_X, j] = convolve2_straight(k, work[_EK, j], ka, work[_ED, j], work[_T, j])
-        _add_input(n, alpha, ka * a_d * p1, ka, gain, _E1, _F1, work)
+        _add_input(n, alpha, ka * a_d * p1, ka, _E1, work)
         if two:
-            _add_input(n, beta, ka * a_d * p2, ka, gain, _E2, _F2, work)
+            _add_input(n, beta, ka * a_d * p2, ka, _E2, work)
 
 
 @jit(inline="always")
-def _add_input(n, decay, amount, source, gain, row_e, row_f, work):
-    """What an input that itself decays with rate ``source`` adds through one mode; the row _X holds the
-    convolution of the source with the effect site."""
+def _add_input(n, decay, amount, source, row_e, work):
+    """What an input that itself decays with rate ``source`` adds through one mode."""
     if source == 0.0:
         for j in range(n):
             work[_Y, j] = amount * convolve2_straight(decay, work[row_e, j], 0.0, 1.0, work[_T, j])
@@ -141,24 +129,11 @@ def _add_input(n, decay, amount, source, gain, row_e, row_f, work):
             work[_Y, j] = amount * convolve2_straight(decay, work[row_e, j], source, work[_ED, j], work[_T, j])
     for j in range(n):
         work[_A, j] += work[_Y, j]
-    per_gap = gain * amount / (decay - source)
-    for j in range(n):
-        work[_CE, j] += per_gap * (work[_X, j] - work[row_f, j])
 
 
 @jit(forceinline=True)
-def _levels_one_by_one(n, theta, mode, state, k, work):
-    """As :func:`_levels` where rates nearly coincide and its differences would cancel."""
-    a_d, a_c, a_p, rate = state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.RATE]
-    for j in range(n):
-        t = work[_T, j]
-        work[_A, j] = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, t)
-        work[_CE, j] = linear.effect_site(theta, mode, k, state[at.EFFECT], a_d, a_c, a_p, rate, t)
-
-
-@jit(forceinline=True)
-def _hazards(n, v, immune, response, onset_rate, work):
-    """Stimulus (times the onset rate) and hazard of loss at the nodes; :mod:`pkmodel.kernels.hazards` one by one."""
+def _integrands(n, v, immune, response, log_ec50, onset_rate, work):
+    """Stimulus (times the onset rate) and effect at the nodes; :mod:`pkmodel.kernels.hazards` one by one."""
     if onset_rate > 0.0:
         gamma = immune[at.GAMMA]
         log_tol = math.log(immune[at.C_TOL]) if immune[at.C_TOL] < math.inf else 1e6
@@ -168,42 +143,64 @@ def _hazards(n, v, immune, response, onset_rate, work):
             tolerance = exp(gamma * (log(c) - log_tol))
             work[_G, j] = onset_rate * c / ((c + c_ag) * (1.0 + tolerance))
     if response[at.K_EFFECT] == 0.0:  # no exposure-response model
-        for j in range(n):
-            work[_L, j] = 0.0
         return
-    hill, log_half = response[at.HILL], math.log(response[at.EC50])
-    mech, pk = response[at.LAMBDA_MECH], response[at.LAMBDA_PK]
+    hill, k = response[at.HILL], response[at.K_EFFECT]
     for j in range(n):
-        c_e = max(work[_CE, j], 1e-300)
-        work[_L, j] = mech + pk / (1.0 + exp(hill * (log(c_e) - log_half)))
+        c = max(work[_A, j] / v, 1e-300)
+        work[_X, j] = 1.0 - 1.0 / (1.0 + exp(hill * (log(c) - log_ec50)))
+    for j in range(n):
+        work[_EU, j] = exp(-k * work[_U, j])
 
 
 @jit()
-def _panel(theta, mode, state, immune, response, onset_rate, a, b, knee):
-    """Integrals over [a, b] of the onset hazard and of the hazard of loss, one value at a time."""
+def _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level):
+    """Integrals over [a, b] of the onset hazard and of the hazard of loss, and the effect at b (``level`` is that at
+    a), one value at a time."""
     stretched = knee < math.inf and a < _FIRST
     origin = math.log(knee + a) if stretched else 0.0
     width = math.log(knee + b) - origin if stretched else b - a
-    onset = 0.0
-    loss = 0.0
+    k = response[at.K_EFFECT]
+    onset, area, late = 0.0, 0.0, 0.0
     a_d, a_c, a_p, rate = state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.RATE]
     for n in range(4):
         x = (X0, X1, 1.0 - X1, 1.0 - X0)[n]
-        weight = (W0, W1, W1, W0)[n]
+        weight = (W0, W1, W1, W0)[n] * width
         if stretched:
             t = math.exp(origin + x * width) - knee
             weight *= knee + t
         else:
             t = a + x * width
+        c = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, t) / theta[at.V1]
         if onset_rate > 0.0:
-            c = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, t) / theta[at.V1]
             onset += weight * hazards.immunogenic_stimulus(c, immune)
-        loss += weight * hazards.loss_hazard(effect_at(theta, mode, state, response, t), response)
-    return onset_rate * onset * width, loss * width
+        if k > 0.0:
+            e = weight * hazards.target_effect(c, response, log_ec50)
+            area += e
+            late += e * math.exp(-k * (b - t))
+    if k == 0.0:
+        return onset_rate * onset, 0.0, level
+    reached, loss = _follow(response, level, b - a, math.exp(-k * (b - a)), area, late)
+    return onset_rate * onset, loss, reached
+
+
+@jit(inline="always")
+def _follow(response, level, width, decay, area, late):
+    """Effect at the end of a panel and hazard of loss over it.
+
+    ``area`` is the integral of the target effect, ``late`` the same weighted by what is left of each moment at the
+    end, ``decay`` what is left of the effect at the start (``level``). The integral of E itself follows from
+    dE/dt = k (target - E): it needs no rule of its own.
+    """
+    k = response[at.K_EFFECT]
+    reached = level * decay + k * late
+    effect = area - (reached - level) / k
+    return reached, response[at.LAMBDA_MECH] * width + response[at.LAMBDA_PK] * (width - effect)
 
 
 @jit()
-def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, which, amount, total):
+def _crossing(
+    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, which, amount, total
+):  # fmt: skip
     """Time in [a, b] at which the integral from a reaches ``amount`` of its ``total`` (which: 0 onset, 1 loss).
 
     Newton on the increasing integral, kept inside a bracket that bisection shrinks.
@@ -211,8 +208,10 @@ def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, whic
     low, high = a, b
     t = a + (b - a) * min(amount / total, 1.0)
     for _ in range(60):
-        parts = _panel(theta, mode, state, immune, response, onset_rate, a, t, knee)
-        miss = parts[which] - amount
+        onset, loss, effect = _panel(
+            theta, mode, state, immune, response, log_ec50, onset_rate, a, t, knee, level
+        )
+        miss = (onset if which == 0 else loss) - amount
         if miss > 0.0:
             high = t
         else:
@@ -223,7 +222,7 @@ def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, whic
             )
             slope = onset_rate * hazards.immunogenic_stimulus(c / theta[at.V1], immune)
         else:
-            slope = hazards.loss_hazard(effect_at(theta, mode, state, response, t), response)
+            slope = response[at.LAMBDA_MECH] + response[at.LAMBDA_PK] * (1.0 - effect)
         following = t - miss / slope
         if not low < following < high:
             following = 0.5 * (low + high)
@@ -234,51 +233,37 @@ def _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, whic
 
 
 @jit()
-def effect_at(theta, mode, state, response, t):
-    """Effect-site level ``t`` days after the state."""
-    return linear.effect_site(
-        theta,
-        mode,
-        response[at.K_EFFECT],
-        state[at.EFFECT],
-        state[at.A_DEPOT],
-        state[at.A_CENTRAL],
-        state[at.A_PERIPHERAL],
-        state[at.RATE],
-        t,
-    )
-
-
-@jit()
-def _fall_time(theta, mode, state, response, a, b):
-    """Time in [a, b] at which the effect site, above C_relapse at a and below it at b, crosses.
+def _fall_time(theta, mode, state, immune, response, log_ec50, a, b, knee, level, last):
+    """Time in [a, b] at which the effect, ``level`` at a and ``last`` at b, falls below that of relapse.
 
     Regula falsi with the Illinois weights: the bracket shrinks from both ends, to 1e-9 d.
     """
-    target = response[at.C_RELAPSE]
-    f_a = effect_at(theta, mode, state, response, a) - target
-    f_b = effect_at(theta, mode, state, response, b) - target
+    target = response[at.E_RELAPSE]
+    low, high = a, b
+    f_low, f_high = level - target, last - target
     for _ in range(60):
-        if b - a < 1e-9 or f_a == f_b:
+        if high - low < 1e-9 or f_low == f_high:
             break
-        t = b - f_b * (b - a) / (f_b - f_a)
-        f_t = effect_at(theta, mode, state, response, t) - target
+        t = high - f_high * (high - low) / (f_high - f_low)
+        _, _, now = _panel(theta, mode, state, immune, response, log_ec50, 0.0, a, t, knee, level)
+        f_t = now - target
         if f_t >= 0.0:
-            a, f_a, f_b = t, f_t, 0.5 * f_b
+            low, f_low, f_high = t, f_t, 0.5 * f_high
         else:
-            b, f_b, f_a = t, f_t, 0.5 * f_a
+            high, f_high, f_low = t, f_t, 0.5 * f_low
         if f_t == 0.0:
             break
-    return b
+    return high
 
 
 @jit()
-def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, end, work, edges):
+def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end, work, edges):
     """Accumulate both hazards from the last event to ``end`` days after it, or to onset; returns where it
-    stopped and the effect-site level there. Sets ONSET_TIME, LOSS_TIME, the hazards and the relapse clock;
-    amounts and effect site are left alone."""
+    stopped and the effect there. Sets ONSET_TIME, LOSS_TIME, the hazards and the relapse clock; amounts and effect
+    are left alone."""
     v = theta[at.V1]
     k = response[at.K_EFFECT]
+    threshold, log_ec50 = subject[at.ONSET_THRESHOLD], subject[at.LOG_EC50]
     slowest = mode[3] if mode[0] > 0.0 else mode[2]
     longest = min(_LONGEST, 1.0 / slowest)
     since = t0 - state[at.LAST_INPUT]
@@ -290,50 +275,52 @@ def integrate(theta, mode, state, immune, response, onset_rate, threshold, t0, e
         knee = math.inf  # a rise slower than the first panel needs no help
     ka = theta[at.KA]
     fastest = max(mode[2], ka) if state[at.A_DEPOT] > 0.0 else mode[2]
-    close = state[at.A_DEPOT] != 0.0 and (abs(mode[2] - ka) < 1e-3 * ka or abs(mode[3] - ka) < 1e-3 * ka)
     level = state[at.EFFECT]
-    above = level >= response[at.C_RELAPSE]
     a = 0.0
     while a < end:
         count = _lay_out(a, end, knee, since, longest, fastest, work, edges)
         n = (5 * count + _PAD - 1) // _PAD * _PAD
-        if close:
-            _levels_one_by_one(n, theta, mode, state, k, work)
-        else:
-            _levels(n, theta, mode, state, k, work)
-        _hazards(n, v, immune, response, onset_rate, work)
+        _levels(n, theta, mode, state, work)
+        _integrands(n, v, immune, response, log_ec50, onset_rate, work)
         for panel in range(count):
             a, b = edges[panel], edges[panel + 1]
             j = 5 * panel
-            onset = 0.0
-            loss = 0.0
-            for i in range(j, j + 4):
-                loss += work[_W, i] * work[_L, i]
+            onset, loss, last = 0.0, 0.0, level
             if onset_rate > 0.0:
                 for i in range(j, j + 4):
                     onset += work[_W, i] * work[_G, i]
-            level = work[_CE, j + 4]
+            if k > 0.0:
+                area, late = 0.0, 0.0
+                for i in range(j, j + 4):
+                    e = work[_W, i] * work[_X, i]
+                    area += e
+                    late += e * work[_EU, i]
+                last, loss = _follow(response, level, b - a, work[_EU, j + 4], area, late)
             hit = onset_rate > 0.0 and state[at.ONSET_HAZARD] + onset >= threshold
             if hit:
                 total = onset
                 onset = threshold - state[at.ONSET_HAZARD]
-                b = _crossing(theta, mode, state, immune, response, onset_rate, a, b, knee, 0, onset, total)
-                _, loss = _panel(theta, mode, state, immune, response, onset_rate, a, b, knee)
-                level = effect_at(theta, mode, state, response, b)
+                b = _crossing(
+                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, 0, onset, total
+                )
+                _, loss, last = _panel(
+                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level
+                )
                 state[at.ONSET_TIME] = t0 + b
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]
                 state[at.LOSS_TIME] = t0 + _crossing(
-                    theta, mode, state, immune, response, onset_rate, a, b, knee, 1, missing, loss
+                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, 1, missing, loss
                 )
             state[at.ONSET_HAZARD] += onset
             state[at.LOSS_HAZARD] += loss
-            now_above = level >= response[at.C_RELAPSE]
-            if now_above:
+            if last >= response[at.E_RELAPSE]:
                 state[at.BELOW_SINCE] = math.inf
-            elif above:
-                state[at.BELOW_SINCE] = t0 + _fall_time(theta, mode, state, response, a, b)
-            above = now_above
+            elif level >= response[at.E_RELAPSE]:
+                state[at.BELOW_SINCE] = t0 + _fall_time(
+                    theta, mode, state, immune, response, log_ec50, a, b, knee, level, last
+                )
+            level = last
             if hit:
                 return b, level
         a = edges[count]

@@ -30,13 +30,13 @@ def _clearance_factor(state, immune):
 
 
 @jit()
-def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, out, row, work, edges):
+def _before_onset(theta, state, immune, response, subject, t0, t1, times, k, out, row, work, edges):
     """Closed form from t0 to t1 or to onset: (time reached, next output). Onset sets ONSET_TIME."""
     factor = _clearance_factor(state, immune)
     mode = linear.modes(theta, factor)
     a_d, a_c, a_p, rate = state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.RATE]
     onset_rate = 0.0
-    if threshold < math.inf:
+    if subject[at.ONSET_THRESHOLD] < math.inf:
         onset_rate = immune[at.H0] * state[at.STEROID]
         if state[at.COTHERAPY] > 0.0:
             onset_rate *= immune[at.IMM_ONSET] ** state[at.COTHERAPY]
@@ -45,7 +45,7 @@ def _before_onset(theta, state, immune, response, threshold, t0, t1, times, k, o
     effect = state[at.EFFECT]
     if response[at.K_EFFECT] > 0.0 or onset_rate > 0.0:
         end, effect = panels.integrate(
-            theta, mode, state, immune, response, onset_rate, threshold, t0, span, work, edges
+            theta, mode, state, immune, response, subject, onset_rate, t0, span, work, edges
         )
     reached = t1 if end == span else t0 + end
     while k < times.size and times[k] <= reached:
@@ -80,7 +80,7 @@ def _until_onset(
             if state[row, at.ONSET_TIME] < math.inf:
                 return t, j, k
             t, k = _before_onset(
-                parameters, mine, immune, response, subject[row, at.ONSET_THRESHOLD], t, t1, times, k, out, row,
+                parameters, mine, immune, response, subject[row], t, t1, times, k, out, row,
                 work, edges,
             )  # fmt: skip
             if t < t1:

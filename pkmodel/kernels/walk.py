@@ -3,8 +3,8 @@
 As in :mod:`pkmodel.kernels.propagate` nothing that a patient's numbers depend on is shared: not steps, not outputs
 (taken from the dense output of the step they fall into), not neighbours, chunks or threads. There is no antibody here.
 
-Arguments are those of :mod:`pkmodel.kernels.propagate`, so that one caller serves both; ``subject`` and ``immune`` are
-not read.
+Arguments are those of :mod:`pkmodel.kernels.propagate`, so that one caller serves both; of ``subject`` only the EC50 is
+read, and ``immune`` is not.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _MOST_STEPS = 100_000
 
 
 @jit(forceinline=True)
-def _parameters(theta, state, response):
+def _parameters(theta, state, subject, response):
     """What holds between two events, in the order of saturable.PARAMETERS."""
     k_e = response[at.K_EFFECT]
     return (
         state[at.RATE], theta[at.KA], theta[at.CL] * state[at.OCCASION],
         theta[at.Q], theta[at.Q] / theta[at.V2], theta[at.Q3], theta[at.Q3] / theta[at.V3],
         theta[at.VMAX], theta[at.KM], 1.0 / theta[at.V1],
-        k_e, response[at.HILL], math.log(response[at.EC50]) if k_e > 0.0 else 0.0,
+        k_e, response[at.HILL], subject[at.LOG_EC50],
         response[at.LAMBDA_MECH], response[at.LAMBDA_PK],
     )  # fmt: skip
 
@@ -84,10 +84,10 @@ def _crossings(t, h, y, new, stages, state, level):
 
 
 @jit(forceinline=True)
-def _interval(row, theta, state, response, t, t1, times, k, out):
+def _interval(row, theta, state, subject, response, t, t1, times, k, out):
     """Carry one patient from t to t1 without an event: (status, next output)."""
-    p = _parameters(theta, state, response)
-    v, k_e, level = theta[at.V1], response[at.K_EFFECT], response[at.C_RELAPSE]
+    p = _parameters(theta, state, subject, response)
+    v, k_e, level = theta[at.V1], response[at.K_EFFECT], response[at.E_RELAPSE]
     y = (
         state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.A_PERIPHERAL_2],
         state[at.EFFECT], state[at.LOSS_HAZARD],
@@ -142,7 +142,7 @@ def write(out, row, k, c, p):
 
 @jit()
 def _patient(
-    row, theta, state, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out,
+    row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out,
 ):  # fmt: skip
     """Carry one patient to ``until``: status code."""
     k = 0
@@ -153,7 +153,7 @@ def _patient(
     while True:
         t1 = ev_time[j] if j < stop else until
         if t1 > t:
-            code, k = _interval(row, theta[row], state[row], response, t, t1, times, k, out)
+            code, k = _interval(row, theta[row], state[row], subject[row], response, t, t1, times, k, out)
             if code != at.OK:
                 return code
             t = t1
@@ -175,7 +175,7 @@ def advance_serial(
     """Advance every patient on the calling thread (safe in servers and worker processes)."""
     for row in range(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
+            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
         )
 
 
@@ -187,5 +187,5 @@ def advance_parallel(
     """Advance every patient, shared out over threads; the same bits as :func:`advance_serial`."""
     for row in numba.prange(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
+            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
         )
