@@ -29,7 +29,6 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws
@@ -93,19 +92,12 @@ def switch(
     values[:, at.COTHERAPY] = state.values[:, at.COTHERAPY]
     planned = state.pending.of_kind(at.COTHERAPY_SET)
     if response is not None:
-        values[:, at.EFFECT] = _same_effect(state, new)
-        above = values[:, at.EFFECT] >= response.C_relapse
+        # an effect is an effect, whichever drug made it
+        values[:, at.EFFECT] = state.values[:, at.EFFECT]
+        above = values[:, at.EFFECT] >= new.response[at.E_RELAPSE]
         values[above, at.BELOW_SINCE] = math.inf
         old = state.values
         kept = np.isfinite(old[:, at.LOSS_TARGET]) & ~np.isfinite(old[:, at.LOSS_TIME])
         for column in (at.LOSS_HAZARD, at.LOSS_TARGET):
             values[kept, column] = old[kept, column]
     return replace(new, pending=Events.merge([new.pending, planned]))
-
-
-def _same_effect(old: State, new: State) -> NDArray[np.float64]:
-    """Effect-site level (mg/L) of the new drug with the effect E that the old one has now: equal odds E/(1 - E)."""
-    if old.response[at.K_EFFECT] == 0.0:
-        return np.zeros(len(old))
-    odds = (old.values[:, at.EFFECT] / old.response[at.EC50]) ** old.response[at.HILL]
-    return np.asarray(new.response[at.EC50] * odds ** (1.0 / new.response[at.HILL]))

@@ -208,9 +208,7 @@ def _crossing(
     low, high = a, b
     t = a + (b - a) * min(amount / total, 1.0)
     for _ in range(60):
-        onset, loss, effect = _panel(
-            theta, mode, state, immune, response, log_ec50, onset_rate, a, t, knee, level
-        )
+        onset, loss, effect = _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, t, knee, level)
         miss = (onset if which == 0 else loss) - amount
         if miss > 0.0:
             high = t
@@ -303,9 +301,7 @@ def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end
                 b = _crossing(
                     theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, 0, onset, total
                 )
-                _, loss, last = _panel(
-                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level
-                )
+                _, loss, last = _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level)
                 state[at.ONSET_TIME] = t0 + b
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]

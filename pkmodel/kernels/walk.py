@@ -175,8 +175,9 @@ def advance_serial(
     """Advance every patient on the calling thread (safe in servers and worker processes)."""
     for row in range(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
-        )
+            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables,
+            times, out,
+        )  # fmt: skip
 
 
 @jit(allocates=True, parallel=True)
@@ -187,5 +188,6 @@ def advance_parallel(
     """Advance every patient, shared out over threads; the same bits as :func:`advance_serial`."""
     for row in numba.prange(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables, times, out
-        )
+            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables,
+            times, out,
+        )  # fmt: skip
