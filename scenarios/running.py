@@ -29,8 +29,10 @@ from pkmodel.patients import Patients
 from pkmodel.response import Response
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
+from scenarios.ledger import Ledger
 from scenarios.observe import Laboratory
 from scenarios.scenario import Scenario
+from scenarios.therapy import Drug
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +43,10 @@ _KEEPS = ("summary", "trajectories")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What all arms share: drug model, antibodies, response, laboratory, days of visits."""
+    """What all arms share: drug model, antibodies, response, laboratory, days of visits.
+
+    ``later`` are laboratories that take over on a day, as (day, laboratory).
+    """
 
     scenario: Scenario
     model: PopulationModel
@@ -51,6 +56,17 @@ class Setting:
     draws: Draws
     days: tuple[float, ...]
     threads: int | None
+    later: tuple[tuple[float, Laboratory], ...] = ()
+
+    def drug(self) -> Drug:
+        """The scenario's own drug."""
+        return Drug(
+            name=self.scenario.drug,
+            model=self.model,
+            immunogenicity=self.immunogenicity,
+            response=self.response,
+            laboratories=((0.0, self.laboratory), *self.later),
+        )
 
     @classmethod
     def of(cls, scenario: Scenario, seed: int, threads: int | None) -> Setting:
@@ -66,6 +82,9 @@ class Setting:
             draws=Draws(seed),
             days=decision_days(scenario, response.assessment_day),
             threads=threads,
+            later=tuple(
+                (change.day, Laboratory.load(change.panel, scenario.drug)) for change in scenario.assay_changes
+            ),
         )
 
 
@@ -89,6 +108,7 @@ def run(
     seed: int = 1,
     *,
     keep: str = "summary",
+    ledger: Ledger | None = None,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
 ) -> xr.Dataset:
@@ -105,6 +125,8 @@ def run(
     keep
         "summary" keeps what was seen at the scored visits; "trajectories" also the free drug at every
         decision day.
+    ledger
+        An empty :class:`scenarios.Ledger` to take down every decision of every patient; None keeps none.
     progress
         Called with the share done, 0 to 1.
     threads
@@ -140,7 +162,9 @@ def run(
             outside[name] = outside.get(name, 0) + count
         store.take_covariates(rows, chunk)
         for number, arm in enumerate(scenario.arms):
-            store.take_arm(rows, number, ArmRun(setting, arm, chunk).carry_through(keep == "trajectories"))
+            pages = None if ledger is None else ledger.pages(arm.name)
+            done = ArmRun(setting, arm, chunk).carry_through(keep == "trajectories", pages=pages)
+            store.take_arm(rows, number, done)
             if progress is not None:
                 progress((first + (number + 1) / len(scenario.arms) * (rows.stop - first)) / n)
     for name, count in outside.items():
@@ -188,12 +212,11 @@ class _Store:
         for name, target in self.by_visit.items():
             for visit, values in enumerate(arm.seen[name]):
                 target[number, rows, visit] = values
-        state = arm.state.values
-        self.by_patient["dose_total"][number, rows] = arm.plan.total
+        self.by_patient["dose_total"][number, rows] = arm.plan.total[:, 0]
         self.by_patient["doses"][number, rows] = arm.plan.count
         self.by_patient["responder"][number, rows] = arm.responder
-        for name, column in (("loss_time", at.LOSS_TIME), ("onset_time", at.ONSET_TIME)):
-            values = state[:, column]
+        onset = arm.state.values[:, at.ONSET_TIME]
+        for name, values in (("loss_time", arm.disease.first_loss), ("onset_time", onset)):
             self.by_patient[name][number, rows] = np.where(np.isfinite(values), values, math.nan)
         if self.trajectories is not None:
             self.trajectories[number, rows] = np.stack(arm.free, axis=1)

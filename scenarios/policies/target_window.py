@@ -69,7 +69,7 @@ class AdjustToWindow:
             amount.value * visit.weight if amount.per_weight else np.full_like(visit.dose, amount.value)
             for amount in self._doses
         )
-        judged = visit.due & visit.in_maintenance & visit.sampled
+        judged = visit.new_result & visit.at_dose & visit.in_maintenance
         below = judged & (visit.below_lloq | (visit.level < low))
         above = judged & ~visit.below_lloq & (visit.level > high)
 
