@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from pkmodel.units import Amount
+from scenarios.amounts import in_mg
 from scenarios.plan import Instructions, Plan
 from scenarios.scenario_parts import Clinic
 from scenarios.visit import Codes, Flags, Floats, Orders, Visit
@@ -80,15 +80,10 @@ def _codes(ordered: Codes | None, default: Codes) -> Codes:
     return default if ordered is None else ordered
 
 
-def cap_in_mg(cap: Amount, weight: Floats) -> Floats:
-    """A cap, in mg for each patient."""
-    return cap.value * weight if cap.per_weight else np.full(weight.shape, cap.value)
-
-
 def _capped(milligrams: Floats, visit: Visit, clinic: Clinic, iv: Flags) -> Floats:
     if clinic.max_dose is None:
         return milligrams
-    return np.where(iv, np.minimum(milligrams, cap_in_mg(clinic.max_dose, visit.weight)), milligrams)
+    return np.where(iv, np.minimum(milligrams, in_mg(clinic.max_dose, visit.weight)), milligrams)
 
 
 def _in_vials(milligrams: Floats, visit: Visit, clinic: Clinic, iv: Flags) -> Floats:
@@ -98,7 +93,7 @@ def _in_vials(milligrams: Floats, visit: Visit, clinic: Clinic, iv: Flags) -> Fl
     vials = milligrams / clinic.vial
     whole = np.ceil(vials - _SLACK) if clinic.rounding == "up" else np.maximum(np.floor(vials + 0.5), 1.0)
     if clinic.max_dose is not None:
-        whole = np.minimum(whole, np.floor(cap_in_mg(clinic.max_dose, visit.weight) / clinic.vial + _SLACK))
+        whole = np.minimum(whole, np.floor(in_mg(clinic.max_dose, visit.weight) / clinic.vial + _SLACK))
     # a child whose cap is below one vial gets the dose as it is: a part of a vial, not none
     return np.where(iv & (milligrams > 0.0) & (whole >= 1.0), whole * clinic.vial, milligrams)
 

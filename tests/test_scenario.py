@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, UnknownNameError
-from scenarios.policies.escalate import EscalateOnLoss
+from scenarios.policies.escalate_on_loss import EscalateOnLoss
 from scenarios.policies.fixed import Fixed
 from scenarios.scenario import Adherence, Scenario
 from scenarios.toml_text import toml_text
