@@ -27,6 +27,7 @@ from scenarios.visit import Codes, Flags, Floats, Visit
 
 if TYPE_CHECKING:
     from scenarios.ledger import Pages
+    from scenarios.looks import Looks
     from scenarios.running import Setting
 
 
@@ -68,7 +69,7 @@ class ArmRun:
             name: []
             for name in (
                 "trough", "trough_measured", "trough_blq", "ada_drug_sensitive", "ada_drug_tolerant", "antibody_total",
-                "responding", "drug",
+                "responding", "drug_number",
             )
         }  # fmt: skip
         self.free: list[Floats] = []
@@ -93,18 +94,19 @@ class ArmRun:
         keep_trajectories: bool = False,
         watch: Callable[[ArmRun, int, float], None] | None = None,
         pages: Pages | None = None,
+        looks: Looks | None = None,
     ) -> ArmRun:
         """Go through all decision days.
 
         ``watch`` is called at each of them with this run, the number of the day and the day, after orders were
         given: the state is that just before any dose of the day, the plan already knows of the dose. ``pages``
-        takes down what was seen and decided.
+        takes down what was seen and decided, ``looks`` the truth between the decision days.
         """
         setting = self.setting
         scored = set(setting.scenario.visits)
         before = 0.0
         for number, day in enumerate(setting.days):
-            early = self._advance(before, day)
+            early = self._advance(before, day, looks)
             self.disease.follow(day, self.plan.drug)
             if day in scored:
                 self._note(self.therapies[0].report(day))
@@ -117,13 +119,18 @@ class ArmRun:
             before = day
         return self
 
-    def _advance(self, before: float, day: float) -> dict[float, tuple[Flags, list[Floats]]]:
+    def _advance(
+        self, before: float, day: float, looks: Looks | None
+    ) -> dict[float, tuple[Flags, list[Floats]]]:
         """Go on to ``day``. Returns, by day, who was sampled early for a dose of today, and the samples by drug."""
         if day == 0.0:
             return {}
         leads = self._leads(before, day)
         days = {day - lead: leads == lead for lead in range(1, int(leads.max(initial=0)) + 1) if (leads == lead).any()}
-        samples = [therapy.advance(day, tuple(days)) for therapy in self.therapies]
+        between = () if looks is None else looks.between(before, day)
+        samples = [therapy.advance(day, {*days, *between}) for therapy in self.therapies]
+        if looks is not None:
+            looks.take(between, samples)
         return {time: (who, [one[time] for one in samples]) for time, who in days.items()}
 
     def _leads(self, before: float, day: float) -> NDArray[np.int64]:
@@ -240,8 +247,8 @@ class ArmRun:
         seen["ada_drug_sensitive"].append(report.sensitive)
         seen["ada_drug_tolerant"].append(report.tolerant)
         seen["antibody_total"].append(report.total)
-        seen["responding"].append(self.disease.responding.copy())
-        seen["drug"].append(self.plan.drug.copy())
+        seen["responding"].append(self.disease.responding.astype(np.int8))
+        seen["drug_number"].append(self.plan.drug.copy())
 
     def _carry_out(self, orders: Instructions, day: float) -> Instructions:
         """Change therapy and give the doses of today; returns what was really changed."""

@@ -41,8 +41,10 @@ class Disease:
         Response now, of whatever drug.
     judged
         Response was judged at least once.
-    first_loss, loss_times
-        Day of the first loss of response (infinite: none), and of all losses as (rows, days).
+    first_loss
+        Day of the first loss of response; infinite: none.
+    losses, regained
+        All losses as (rows, days, whether for lack of drug), and all returns as (rows, day).
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Disease:
         self.judged = np.zeros(n, np.bool_)
         self.ever = np.zeros(n, np.bool_)  # has responded to something
         self.first_loss = np.full(n, math.inf)
-        self.losses: list[tuple[NDArray[np.intp], Floats]] = []
+        self.losses: list[tuple[NDArray[np.intp], Floats, Flags]] = []
         self.regained: list[tuple[NDArray[np.intp], float]] = []
         self.judge_on = np.full(n, math.inf)
         self.lacked_drug = np.zeros(n, np.bool_)
@@ -134,7 +136,6 @@ class Disease:
         if not rows.size:
             return
         self.responding[rows] = False
-        self.losses.append((rows, times[rows].copy()))
         self.first_loss[rows] = np.minimum(self.first_loss[rows], times[rows])
         response, kind = therapy.drug.response, class_number(therapy.drug.name)
         effect = response.effect(therapy.state.values[rows, at.EFFECT])
@@ -142,6 +143,7 @@ class Disease:
         uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
         self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
         self.lost_class[rows] = kind
+        self.losses.append((rows, times[rows].copy(), self.lacked_drug[rows].copy()))
 
     def _judge_again(self, number: int, due: Flags, day: float) -> None:
         """Response of those who have none; ``due`` are on drug ``number``."""

@@ -206,8 +206,10 @@ def _cell(value: object) -> str:
 
 
 def _filled(template: str, row: Row) -> str:
-    """A reason with its numbers, to three significant digits; an unmeasured level is below the LLOQ."""
-    said = {name: (f"{value:.3g}" if isinstance(value, float) else value) for name, value in row.items()}
-    if row["level_ug_per_mL"] is None and row["blq"]:
-        said["level_ug_per_mL"] = "below the LLOQ"
+    """A reason with its numbers, to three significant digits."""
+    level, titre = row["level_ug_per_mL"], row["titre_ug_per_mL_eq"]
+    said = {
+        "level": "not measured" if row["blq"] is None else "below the LLOQ" if level is None else f"{level:.3g} ug/mL",
+        "titre": "not measured" if titre is None else f"{titre:.3g} ug/mL-eq",
+    }
     return template.format(**said)

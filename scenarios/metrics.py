@@ -77,6 +77,9 @@ class ArmReadout:
         (patient,) primary response; day of losing it, NaN if it was kept.
     years
         Follow-up.
+    responding, switched
+        (patient, visit) response now, and on another drug than the scenario's; None in scenarios in which response
+        cannot come back, and in which nobody can switch.
     """
 
     name: str
@@ -93,6 +96,8 @@ class ArmReadout:
     responder: BoolArray
     loss_time: FloatArray
     years: float
+    responding: BoolArray | None = None
+    switched: BoolArray | None = None
 
 
 Metric = Callable[[ArmReadout], Iterator[Reading]]
@@ -173,6 +178,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
     trough = per_visit("trough_measured").astype(np.float64, copy=False)
     blq = per_visit("trough_blq").astype(np.bool_)
     _refuse_gaps(trough, blq, arm)
+    after_loss = "responding" in one
     weeks = tuple(float(week) for week in one["visit"].values[first:])
     return ArmReadout(
         name=arm,
@@ -189,6 +195,8 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         responder=one["responder"].values.astype(np.bool_),
         loss_time=one["loss_time"].values.astype(np.float64, copy=False),
         years=float(result.attrs["duration_d"]) / DAYS_PER_YEAR,
+        responding=per_visit("responding").astype(np.bool_) if after_loss else None,
+        switched=per_visit("drug_number") != 0 if "drug_number" in one else None,
     )
 
 
@@ -264,6 +272,20 @@ def loss_of_response(arm: ArmReadout) -> Iterator[Reading]:
     yield Reading("loss_of_response", "", "percent", lost)
 
 
+def in_response(arm: ArmReadout) -> Iterator[Reading]:
+    """Share of patients with response at a visit, to whatever drug and at whatever attempt (percent)."""
+    if arm.responding is not None:
+        for column, visit in enumerate(arm.visits):
+            yield Reading("in_response", visit, "percent", Share(event=arm.responding[:, column]))
+
+
+def switched(arm: ArmReadout) -> Iterator[Reading]:
+    """Share of patients who are on another drug than the scenario's at a visit (percent)."""
+    if arm.switched is not None:
+        for column, visit in enumerate(arm.visits):
+            yield Reading("switched", visit, "percent", Share(event=arm.switched[:, column]))
+
+
 def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:
     """Drug given, mg per patient-year of follow-up."""
     rate = Mean(values=arm.drug / arm.years, within=(0.0, math.inf))
@@ -287,6 +309,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ada_drug_tolerant": _ever_positive("ada_drug_tolerant", lambda arm: arm.ada_drug_tolerant),
         "ada_inconclusive": ada_inconclusive,
         "loss_of_response": loss_of_response,
+        "in_response": in_response,
+        "switched": switched,
         "drug_per_year": drug_per_year,
         "doses_per_year": doses_per_year,
     }

@@ -122,7 +122,12 @@ class Plan:
         self.changes = np.zeros(n, np.int64)
         self.last_change = np.full(n, -math.inf)
         self.total = np.zeros((n, len(self.drugs)))
-        self.count = np.zeros(n, np.int64)
+        self.counts = np.zeros((n, len(self.drugs)), np.int64)
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """(patient,) doses given so far, of all drugs."""
+        return np.asarray(self.counts.sum(axis=1))
 
     def due(self, day: float) -> Flags:
         """Who is due today."""
@@ -155,7 +160,7 @@ class Plan:
         due = self.due(day)
         self.last_dose = np.where(given, day, self.last_dose)
         self.total[self.rows, self.drug] += np.where(given, orders.amount, 0.0)
-        self.count += given
+        self.counts[self.rows, self.drug] += given
         # an appointment is used up whether or not the dose was given: a dose left out is not made up for
         self._move_on(due, day)
         # a new interval moves an appointment already made; it counts from the last dose

@@ -199,6 +199,11 @@ class _Store:
             "loss_time": np.empty((arms, n)),
             "onset_time": np.empty((arms, n)),
         }
+        self.several_drugs = any(arm.alternatives for arm in scenario.arms)
+        if self.several_drugs or scenario.regain_after is not None:
+            self.by_visit["responding"] = np.empty(shape, np.int8)
+        if self.several_drugs:
+            self.by_visit["drug_number"] = np.empty(shape, np.int8)
         self.ids = np.empty(n, np.int64)
         self.covariates: dict[str, NDArray[np.float64]] = {}
         self.trajectories = np.empty((arms, n, len(setting.days))) if keep == "trajectories" else None
@@ -213,7 +218,7 @@ class _Store:
             for visit, values in enumerate(arm.seen[name]):
                 target[number, rows, visit] = values
         self.by_patient["dose_total"][number, rows] = arm.plan.total[:, 0]
-        self.by_patient["doses"][number, rows] = arm.plan.count
+        self.by_patient["doses"][number, rows] = arm.plan.counts[:, 0]
         self.by_patient["responder"][number, rows] = arm.responder
         onset = arm.state.values[:, at.ONSET_TIME]
         for name, values in (("loss_time", arm.disease.first_loss), ("onset_time", onset)):
@@ -237,6 +242,8 @@ class _Store:
             "ada_drug_sensitive": {"long_name": f"antibody by {scenario.assays.drug_sensitive}", **result},
             "ada_drug_tolerant": {"long_name": f"antibody by {scenario.assays.drug_tolerant}", **result},
             "antibody_total": {**level, "long_name": "true antibody, as drug-binding capacity"},
+            "responding": {"long_name": "1: response now, to whatever drug"},
+            "drug_number": {"long_name": "drug in use, a number in the arm's list (attribute 'drugs'); 0: the scenario's"},
             "dose_total": {"units": "mg", "long_name": "drug given in the whole period"},
             "doses": {"units": "1", "long_name": "doses given in the whole period"},
             "responder": {"long_name": "primary response at its assessment week"},
@@ -267,6 +274,7 @@ class _Store:
 
     def _attributes(self, seed: int) -> dict[str, Any]:
         scenario, setting = self.scenario, self.setting
+        drugs = {arm.name: [scenario.drug, *(one.drug for one in arm.alternatives)] for arm in scenario.arms}
         return {
             "scenario": scenario.name,
             "title": scenario.title,
@@ -285,6 +293,7 @@ class _Store:
             "assay_drug_sensitive": scenario.assays.drug_sensitive,
             "assay_drug_tolerant": scenario.assays.drug_tolerant,
             "versions": json.dumps(versions(), sort_keys=True),
+            **({"drugs": json.dumps(drugs)} if self.several_drugs else {}),
         }
 
 

@@ -6,7 +6,7 @@ and the memory of it stay, and going back finds them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,7 +80,7 @@ class Therapy:
         self.waiting = self.waiting.without(rows, kind)
         self.state = replace(self.state, pending=self.state.pending.without(rows, kind))
 
-    def advance(self, day: float, early: Sequence[float] = ()) -> dict[float, Floats]:
+    def advance(self, day: float, early: Collection[float] = ()) -> dict[float, Floats]:
         """Go on to ``day``; returns by each of the days ``early`` before it what a sample then would hold.
 
         That is an array (patient, 3): free drug, free and total antibody, mg/L. Looking changes nothing.

@@ -124,8 +124,9 @@ class Orders:
         Suspend dosing; resume it (or, of a patient on treatment, begin induction again where the clinic
         re-induces); end it for good.
     reason, reasons
-        Number of each patient's reason in ``reasons``: sentences for the ledger, in which columns of the ledger
-        may stand in braces ("trough {level_ug_per_mL} ug/mL, below 4"). An empty sentence takes the ledger's own.
+        Number of each patient's reason in ``reasons``: sentences for the ledger, in which ``{level}`` and
+        ``{titre}`` stand for the result in hand ("trough {level}, below the window"). An empty sentence takes the
+        ledger's own.
     """
 
     give: Flags

@@ -17,10 +17,10 @@ from scenarios.visit import Orders, Visit
 
 _REASONS = (
     "",
-    "level {level_ug_per_mL} ug/mL calls for more than the cap: the cap, and more often",
-    "level {level_ug_per_mL} ug/mL calls for less than the floor: the floor, and less often",
-    "level {level_ug_per_mL} ug/mL: the dose in proportion to the target",
-    "level {level_ug_per_mL} ug/mL, near enough to the target",
+    "level {level} calls for more than the cap: the cap, and more often",
+    "level {level} calls for less than the floor: the floor, and less often",
+    "level {level}: the dose in proportion to the target",
+    "level {level}, near enough to the target",
 )
 
 

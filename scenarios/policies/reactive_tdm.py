@@ -29,10 +29,10 @@ _BRANCHES = {
     "adequate_drug": (_OUT, _WITHIN),
 }
 _FOUND = {
-    "low_drug_no_antibody": "level {level_ug_per_mL} ug/mL, low, and no antibody",
-    "low_drug_low_titre": "level {level_ug_per_mL} ug/mL, low, and antibody of low titre ({titre_ug_per_mL_eq})",
-    "high_titre": "antibody of high titre ({titre_ug_per_mL_eq} ug/mL-eq), level {level_ug_per_mL} ug/mL",
-    "adequate_drug": "level {level_ug_per_mL} ug/mL is adequate: lack of drug is not the reason",
+    "low_drug_no_antibody": "level {level}, low, and no antibody",
+    "low_drug_low_titre": "level {level}, low, and antibody of low titre ({titre})",
+    "high_titre": "antibody of high titre ({titre}), level {level}",
+    "adequate_drug": "level {level} is adequate: lack of drug is not the reason",
 }
 _DONE = {
     _ESCALATE: "escalate",

@@ -18,10 +18,10 @@ from scenarios.visit import Orders, Visit
 _REASONS = (
     "",
     "the six-weekly dose was meant for once: back to the long interval whatever the level",
-    "level {level_ug_per_mL} ug/mL, very low: a rung up, and the next dose earlier",
-    "level {level_ug_per_mL} ug/mL, very low: a shorter interval",
-    "level {level_ug_per_mL} ug/mL, low: a little more",
-    "level {level_ug_per_mL} ug/mL, high enough",
+    "level {level}, very low: a rung up, and the next dose earlier",
+    "level {level}, very low: a shorter interval",
+    "level {level}, low: a little more",
+    "level {level}, high enough",
 )
 
 

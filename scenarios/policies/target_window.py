@@ -61,9 +61,9 @@ class AdjustToWindow:
             )
         reasons = (
             "",
-            f"trough {{level_ug_per_mL}} ug/mL, below {self.target}",
-            f"trough {{level_ug_per_mL}} ug/mL, above {self.target}",
-            f"trough {{level_ug_per_mL}} ug/mL, within {self.target}",
+            f"trough {{level}}, below {self.target}",
+            f"trough {{level}}, above {self.target}",
+            f"trough {{level}}, within {self.target}",
         )
         object.__setattr__(self, "_reasons", reasons)
         object.__setattr__(self, "_window", units.window(self.target))
