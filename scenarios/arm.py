@@ -119,9 +119,7 @@ class ArmRun:
             before = day
         return self
 
-    def _advance(
-        self, before: float, day: float, looks: Looks | None
-    ) -> dict[float, tuple[Flags, list[Floats]]]:
+    def _advance(self, before: float, day: float, looks: Looks | None) -> dict[float, tuple[Flags, list[Floats]]]:
         """Go on to ``day``. Returns, by day, who was sampled early for a dose of today, and the samples by drug."""
         if day == 0.0:
             return {}
@@ -218,8 +216,10 @@ class ArmRun:
                 if mine.any():
                     self.results.take(mine, due, therapy.report_on(samples[k], time), time)
             wanted &= ~who
-        if getattr(policy, "levels_at_symptoms", False):
-            wanted |= with_symptoms
+        pause = getattr(policy, "levels_at_symptoms", None)
+        if pause is not None:
+            rested = (day - self.results.last_taken >= pause) & (day - self.plan.last_change >= pause)
+            wanted |= with_symptoms & rested
         for k, therapy in enumerate(self.therapies):
             mine = wanted & (drug == k)
             if mine.any():

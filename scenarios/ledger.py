@@ -66,7 +66,7 @@ class Pages:
             return
         reason = np.zeros(n, np.intp) if orders.reason is None else orders.reason
         ahead = np.isfinite(plan.next_due)
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "patient": run.patients.ids,
             "drug": plan.drug,
             "level": visit.level,
@@ -173,7 +173,9 @@ def read_csv(path: str | Path) -> list[Row]:
     with Path(path).open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise InputError.one("these are not the columns of a ledger", "give a file of 'pkmodel run --ledger'", file=str(path))
+            raise InputError.one(
+                "these are not the columns of a ledger", "give a file of 'pkmodel run --ledger'", file=str(path)
+            )
         return [_parsed(row, str(path), line) for line, row in enumerate(reader, start=2)]
 
 
@@ -193,7 +195,9 @@ def _parsed(row: Mapping[str, str], file: str, line: int) -> Row:
             else:
                 out[name] = int(text) if name in _WHOLE else float(text)
         except ValueError:
-            raise InputError.one(f"'{text}' is not a number", "leave the ledger as it was written", key=name, file=file, line=line) from None
+            raise InputError.one(
+                f"'{text}' is not a number", "leave the ledger as it was written", key=name, file=file, line=line
+            ) from None
     return out
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.observe import Report
-from scenarios.visit import Flags, Floats
+from scenarios.visit import Flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,12 +37,14 @@ class ResultsInHand:
         self.tolerant = np.full(n, -1, np.int8)
         self.titre = np.full(n, math.nan)
         self.sampled_day = np.full(n, math.nan)
+        self.last_taken = np.full(n, -math.inf)  # day of the last sample, in hand or under way
         self.at_dose = np.zeros(n, np.bool_)
 
     def take(self, taken: Flags, at_dose: Flags, report: Report, day: float) -> None:
         """Send samples of ``day`` off to the laboratory."""
         rows = np.flatnonzero(taken)
         if rows.size:
+            self.last_taken[rows] = day
             self.under_way.append(
                 _UnderWay(arrives=day + self.turnaround, rows=rows, day=day, at_dose=at_dose[rows], report=report)
             )
@@ -83,7 +86,7 @@ class ResultsInHand:
             for one in self.under_way
         ]
 
-    def copies(self) -> dict[str, Floats]:
+    def copies(self) -> dict[str, Any]:
         """For a visit: a policy must not be able to change what is in hand."""
         return {
             "level": self.level.copy(),

@@ -243,7 +243,9 @@ class _Store:
             "ada_drug_tolerant": {"long_name": f"antibody by {scenario.assays.drug_tolerant}", **result},
             "antibody_total": {**level, "long_name": "true antibody, as drug-binding capacity"},
             "responding": {"long_name": "1: response now, to whatever drug"},
-            "drug_number": {"long_name": "drug in use, a number in the arm's list (attribute 'drugs'); 0: the scenario's"},
+            "drug_number": {
+                "long_name": "drug in use, a number in the arm's list (attribute 'drugs'); 0: the scenario's"
+            },
             "dose_total": {"units": "mg", "long_name": "drug given in the whole period"},
             "doses": {"units": "1", "long_name": "doses given in the whole period"},
             "responder": {"long_name": "primary response at its assessment week"},

@@ -29,9 +29,7 @@ def build_arm(arm: ArmFile) -> Arm:
 
 def build_panel(assays: AssaysFile) -> AssayPanel:
     """The names of three assays."""
-    return AssayPanel(
-        drug=assays.drug, drug_sensitive=assays.drug_sensitive, drug_tolerant=assays.drug_tolerant
-    )
+    return AssayPanel(drug=assays.drug, drug_sensitive=assays.drug_sensitive, drug_tolerant=assays.drug_tolerant)
 
 
 def _cotherapy(one: CotherapyFile) -> Cotherapy:

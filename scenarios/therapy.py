@@ -138,4 +138,6 @@ class Therapy:
     def infused(self) -> bool:
         """Its doses are infusions."""
         structure = self.drug.model.structure
-        return all(resolve_route(dose.route, structure, model=self.drug.model.name) == "iv" for dose in self.regimen.doses)
+        return all(
+            resolve_route(dose.route, structure, model=self.drug.model.name) == "iv" for dose in self.regimen.doses
+        )

@@ -99,7 +99,7 @@ class Recorder:
     def __init__(self, policy):
         self.policy, self.shown, self.ordered = policy, [], []
         self.needs_levels = policy.needs_levels
-        self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", False)
+        self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", None)
         self.immunomodulator = getattr(policy, "immunomodulator", "thiopurine")
 
     def __call__(self, visit):
@@ -130,7 +130,7 @@ def arrays(thing):
 
 
 def test_a_policy_file_holds_one_policy_of_its_name():
-    assert NAMES == sorted({*PARAMETERS, "fixed", "proportional", "stepwise"})
+    assert sorted({*PARAMETERS, "fixed", "proportional", "stepwise"}) == NAMES
     for name in NAMES:
         assert policies.policy_class(name).__module__.endswith(name.replace("-", "_"))
 
@@ -210,7 +210,9 @@ def test_a_visit_holds_no_truth(runs):
     for name in NAMES:
         run, recorder = runs[name]
         last = arrays(recorder.shown[-1])
-        hidden = [therapy.state.values for therapy in run.therapies] + [therapy.state.theta for therapy in run.therapies]
+        hidden = [therapy.state.values for therapy in run.therapies] + [
+            therapy.state.theta for therapy in run.therapies
+        ]
         hidden += [value for value in vars(run.plan).values() if isinstance(value, np.ndarray)]
         for key, values in last.items():
             assert not any(np.shares_memory(values, other) for other in hidden), key
@@ -225,7 +227,10 @@ def test_the_ledger_replays_bit_for_bit(name, clinic, tmp_path):
     ledger = Ledger()
     antibody = []
     run, _ = go(
-        name, clinic, ledger=ledger, watch=lambda run, *_: antibody.append([one.state.antibody_total() for one in run.therapies])
+        name,
+        clinic,
+        ledger=ledger,
+        watch=lambda run, *_: antibody.append([one.state.antibody_total() for one in run.therapies]),
     )
     ledger.write_csv(tmp_path / "ledger.csv")
     rows = read_csv(tmp_path / "ledger.csv")
