@@ -174,7 +174,8 @@ class ArmRun:
         symptoms = lost | no_response | relapsed
         appeared = symptoms & ~np.isfinite(self.symptoms_since)
         self.symptoms_since = np.where(symptoms, np.minimum(self.symptoms_since, day), math.inf)
-        self._sample(day, due, symptoms & (due | appeared) & ~away.missed & ~away.late, early)
+        counted = lost | relapsed | (no_response & getattr(self.arm.policy, "primary_nonresponse", True))
+        self._sample(day, due, counted & (due | appeared) & ~away.missed & ~away.late, early)
         new = self.results.receive(day)
         within, out = self._candidates()
         return Visit(

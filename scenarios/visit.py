@@ -148,7 +148,7 @@ class Policy(Protocol):
     ``needs_levels`` says whether it wants blood taken at every dose (policies that never look at a level leave
     it False and cost no assays). A policy may also have a number ``levels_at_symptoms``: blood is then taken when
     symptoms appear and at doses while they last, at least so many days after the last sample and the last change of
-    treatment. A policy that starts an immunomodulator names it in an attribute
+    treatment; in those who never responded only if ``primary_nonresponse``, where it has it, is True. A policy that starts an immunomodulator names it in an attribute
     ``immunomodulator`` ("thiopurine" or "methotrexate").
     """
 
