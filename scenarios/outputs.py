@@ -15,12 +15,14 @@ from pkmodel.errors import InputError, PkError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from scenarios.ledger import Ledger
     from scenarios.scenario import Scenario
     from scenarios.tables import CompareTable, ScoreTable
 
 PROTOCOL = "protocol.toml"
-SCORES, COMPARISON, RESULT = "scores.csv", "compare.csv", "result.nc"
+SCORES, COMPARISON, RESULT, LEDGER = "scores.csv", "compare.csv", "result.nc", "ledger.csv"
 WRITTEN = (SCORES, COMPARISON, RESULT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+_OURS = (*WRITTEN, LEDGER)
 _RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
 
@@ -78,7 +80,7 @@ def check_output_directory(path: Path) -> None:
         if there and PROTOCOL not in there:
             problem = f"{path} is not empty and holds no earlier run"
             raise InputError.one(problem, f"{remedy}, or empty this one", key="--out")
-        foreign = sorted(there - {*WRITTEN, *_copied_inputs(path / PROTOCOL)}) if there else []
+        foreign = sorted(there - {*_OURS, *_copied_inputs(path / PROTOCOL)}) if there else []
         if foreign:
             problem = f"{path} holds an earlier run and also {', '.join(foreign[:5])}"
             problem += f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
@@ -92,6 +94,7 @@ def write_outputs(
     scores: ScoreTable,
     comparison: CompareTable,
     run: Mapping[str, Any],
+    ledger: Ledger | None = None,
 ) -> None:
     """Write all files of a run into an existing, empty directory.
 
@@ -105,6 +108,8 @@ def write_outputs(
         As it was run.
     run
         Patients, seed and what was kept, for the protocol.
+    ledger
+        Every decision, if one was kept.
 
     Raises
     ------
@@ -118,6 +123,8 @@ def write_outputs(
         comparison.to_csv(folder / COMPARISON)
         portable = result.assign_attrs(_without_paths(result.attrs, scenario))
         portable.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
+        if ledger is not None:
+            ledger.write_csv(folder / LEDGER)
         save_all(result, scenario.window, folder)
         for name, source in copied_inputs(scenario).items():
             shutil.copyfile(source, folder / name)
@@ -134,7 +141,7 @@ def copied_inputs(scenario: Scenario) -> dict[str, Path]:
     """
     names: dict[str, Path] = {}
     for key, source in scenario.files.items():
-        if source.name in WRITTEN or names.get(source.name, source) != source:
+        if source.name in _OURS or names.get(source.name, source) != source:
             raise InputError.one(f"'{source.name}' would overwrite another file of the run", "rename it", key=key)
         names[source.name] = source
     return names

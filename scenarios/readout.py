@@ -67,6 +67,9 @@ class ArmReadout:
     infusions, reactions
         (patient,) infusions, and those with an acute reaction; None if nobody was infused in any arm, or the result
         does not tell.
+    responding, switched
+        (patient, visit) response now, and on another drug than the scenario's; None in scenarios in which response
+        cannot come back, and in which nobody can switch.
     """
 
     name: str
@@ -90,6 +93,8 @@ class ArmReadout:
     tests: FloatArray | None = None
     infusions: FloatArray | None = None
     reactions: FloatArray | None = None
+    responding: BoolArray | None = None
+    switched: BoolArray | None = None
 
     def seen_at(self, column: int) -> BoolArray | None:
         """Who was seen at a visit; None for everybody."""
@@ -211,6 +216,8 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         tests=one["tests"].values.astype(np.float64) if "tests" in one else None,
         infusions=one["infusions"].values.astype(np.float64) if infused else None,
         reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
+        responding=codes("responding").astype(np.bool_) if "responding" in one else None,
+        switched=codes("drug_number") != 0 if "drug_number" in one else None,
     )
 
 

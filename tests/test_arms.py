@@ -12,7 +12,7 @@ from pkmodel.state import Events
 from scenarios import running
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
-from scenarios.running import Setting
+from scenarios.setting import Setting
 
 N = 240
 SEED = 3

@@ -13,7 +13,7 @@ import scenarios as sc
 from pkmodel.kernels import layout
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
-from scenarios.running import Setting
+from scenarios.setting import Setting
 
 N = 500
 SEED = 8

@@ -76,7 +76,7 @@ def test_a_trial_of_vedolizumab(scenario):
 def test_the_trial_is_the_open_loop(scenario):
     """The same doses through ``start`` and ``advance``, stopped on the same days, give the same bits."""
     loaded = sc.Scenario.load(str(scenario))
-    from scenarios.running import decision_days
+    from scenarios.setting import decision_days
 
     response = pk.Response.load("vedolizumab")
     result = sc.run(loaded, patients=40, seed=3)

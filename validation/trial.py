@@ -25,7 +25,7 @@ from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
 from scenarios.observe import Laboratory
 from scenarios.reactions import Reactions
-from scenarios.running import Setting, decision_days
+from scenarios.setting import Setting, decision_days
 from validation.case import Study
 
 Floats = NDArray[np.float64]
