@@ -31,6 +31,9 @@ class Stream(IntEnum):
     ADA_ASSAY = 9
     ADHERENCE = 10
     COTHERAPY = 11
+    PROPENSITY = 21  # 21 to 29: clinics and what becomes of response
+    SAMPLING = 22
+    REGAIN = 23
     ALLOCATION = 31  # 31 to 39: virtual trials, reactions
     DROPOUT = 32
     REACTION = 33

@@ -75,6 +75,11 @@ class Events:
         early = self.time < until
         return self._where(early), self._where(~early)
 
+    def without(self, rows: NDArray[np.int64], kind: int) -> Events:
+        """These events less those of one kind in ``rows``."""
+        gone = (self.kind == kind) & np.isin(self.row, rows)
+        return self._where(~gone) if gone.any() else self
+
     def _where(self, mask: NDArray[np.bool_]) -> Events:
         return Events(
             row=self.row[mask],

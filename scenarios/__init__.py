@@ -13,6 +13,7 @@ _HOME = {
     "compare": "comparing",
     "Visit": "visit",
     "Orders": "visit",
+    "Ledger": "ledger",
 }
 
 __all__ = list(_HOME)

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.cotherapy import strength_events
 from pkmodel.draws import Stream, moment
-from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
-from pkmodel.regimen import resolve_route
-from pkmodel.simulation import advance, dose_events, occasion_factors, start
 from pkmodel.state import Events, State
 from scenarios.allocation import leaving_days
+from scenarios.attendance import Absent, absent, propensities
+from scenarios.clinic import as_carried_out
+from scenarios.comedication import Comedication
+from scenarios.disease import Disease
+from scenarios.drug_class import class_of
 from scenarios.observe import Report
-from scenarios.plan import Plan
-from scenarios.reactions import InfusionLog
-from scenarios.scenario import Arm
-from scenarios.visit import Flags, Orders, Visit
+from scenarios.plan import Instructions, Plan
+from scenarios.results_in_hand import ResultsInHand
+from scenarios.scenario_parts import Arm
+from scenarios.therapy import Drug, Therapy
+from scenarios.visit import Codes, Flags, Floats, Visit
 
 if TYPE_CHECKING:
+    from scenarios.ledger import Pages
+    from scenarios.looks import Looks
     from scenarios.running import Setting
 
 
@@ -33,118 +37,211 @@ class ArmRun:
 
     Attributes
     ----------
+    therapies
+        One for each drug of the arm; the first is the scenario's, and what is scored.
     seen
         By variable, one array (patient,) for each scored visit.
-    responder
-        (patient,) primary response; False before its assessment.
-    ordered
-        All events ordered so far: replayed open-loop they give the same state.
+    disease
+        Response: the truth behind symptoms.
+    plan
+        Doses, by patient.
     leaves
         (patient,) day of leaving the trial, infinite for those who stay.
-    infusions
-        Infusions and reactions to them.
-    tests
-        (patient,) samples that the policy had taken (drug and antibody), beside those of the trial.
     """
 
     def __init__(self, setting: Setting, arm: Arm, patients: Patients) -> None:
         self.setting, self.arm, self.patients = setting, arm, patients
-        n = len(patients)
-        self.plan = Plan(arm.regimen, patients.covariates.get("weight"), n)
-        self.state: State = start(
-            setting.model,
-            patients,
-            setting.draws,
-            immunogenicity=setting.immunogenicity,
-            response=setting.response,
-        )
-        self.lags = setting.response.lags(patients.ids, setting.draws)
-        self.responder: Flags = np.zeros(n, np.bool_)
-        self.ordered: list[Events] = [self._cotherapy()]
-        self.leaves = leaving_days(setting.scenario.design, patients.ids, setting.draws)
-        self.infusions = InfusionLog(setting.reactions, patients.ids, setting.draws)
-        self.tests = np.zeros(n, np.int64)
+        n, ids, draws = len(patients), patients.ids, setting.draws
+        drugs = [setting.drug(), *map(Drug.of, arm.alternatives)]
+        regimens = [arm.regimen, *(one.regimen for one in arm.alternatives)]
+        self.weight = patients.covariates.get("weight", np.full(n, math.nan))
+        self.plan = Plan(regimens, patients.covariates.get("weight"), n)
+        self.therapies = [
+            Therapy(drug, regimen, patients, draws, setting.threads)
+            for drug, regimen in zip(drugs, regimens, strict=True)
+        ]
+        self.names = tuple(drug.name for drug in drugs)
+        self.infused = np.array([therapy.infused for therapy in self.therapies])
+        added = getattr(arm.policy, "immunomodulator", "thiopurine")
+        self.comedication = Comedication(arm.cotherapy, added, self.therapies, draws)
+        self.disease = Disease(self.therapies, ids, draws, setting.scenario.regain_after)
+        self.results = ResultsInHand(n, arm.clinic.turnaround)
+        self.propensity = None if arm.adherence is None else propensities(arm.adherence, ids, draws)
+        self.symptoms_since = np.full(n, math.inf)
+        self.leaves = leaving_days(setting.scenario.design, ids, draws)
         self.seen: dict[str, list[NDArray[Any]]] = {
             name: []
             for name in (
                 "trough", "trough_measured", "trough_blq", "ada_drug_sensitive", "ada_drug_tolerant", "antibody_total",
+                "responding", "drug_number",
             )
         }  # fmt: skip
-        self.free: list[NDArray[np.float64]] = []
+        self.free: list[Floats] = []
+
+    @property
+    def state(self) -> State:
+        """State of the scenario's drug."""
+        return self.therapies[0].state
+
+    @property
+    def ordered(self) -> list[Events]:
+        """All events of the scenario's drug ordered so far."""
+        return self.therapies[0].ordered
+
+    @property
+    def responder(self) -> Flags:
+        """(patient,) primary response; False before its assessment."""
+        return self.disease.responder
 
     def carry_through(
-        self, keep_trajectories: bool = False, watch: Callable[[ArmRun, int, float], None] | None = None
+        self,
+        keep_trajectories: bool = False,
+        watch: Callable[[ArmRun, int, float], None] | None = None,
+        pages: Pages | None = None,
+        looks: Looks | None = None,
     ) -> ArmRun:
         """Go through all decision days.
 
         ``watch`` is called at each of them with this run, the number of the day and the day, after orders were
-        given: the state is that just before any dose of the day, the plan already knows of the dose.
+        given: the state is that just before any dose of the day, the plan already knows of the dose. ``pages``
+        takes down what was seen and decided, ``looks`` the truth between the decision days.
         """
         setting = self.setting
         scored = set(setting.scenario.visits)
-        waiting = self.ordered[0]
+        before = 0.0
         for number, day in enumerate(setting.days):
-            if day > 0.0:
-                self.state = advance(self.state, waiting, until=day, threads=setting.threads)
-                waiting = Events.none()
-            if day == setting.response.assessment_day:
-                self._judge_response()
-            due = self._appointments(day) & (day < self.leaves)
-            if self.arm.policy.needs_levels:
-                self.tests += due
-            wanted = day in scored or (self.arm.policy.needs_levels and bool(due.any()))
-            report = setting.laboratory.report(self.state, self.patients.ids, setting.draws) if wanted else None
-            if day in scored and report is not None:
-                self._note(report)
+            early = self._advance(before, day, looks)
+            self.disease.follow(day, self.plan.drug)
+            if day in scored:
+                self._note(self.therapies[0].report(day))
             if keep_trajectories:
                 self.free.append(self.state.free_drug())
             if day < setting.scenario.duration:
-                orders = self.arm.policy(self._visit(number, day, due, report))
-                events = self._give(replace(orders, give=orders.give & (day < self.leaves)), day)
-                self.ordered.append(events)
-                waiting = Events.merge([waiting, events])
+                self._see_and_decide(number, day, early, pages)
             if watch is not None:
                 watch(self, number, day)
+            before = day
         return self
 
-    def _judge_response(self) -> None:
-        """Primary response today; responders begin to be at risk of losing it."""
-        setting, values = self.setting, self.state.values
-        self.responder = setting.response.responds(values[:, at.EFFECT], self.patients.ids, setting.draws)
-        patience = setting.draws.exponential(Stream.LOSS, self.patients.ids)[:, 0]
-        values[:, at.LOSS_TARGET] = np.where(self.responder, values[:, at.LOSS_HAZARD] + patience, math.inf)
+    def _advance(self, before: float, day: float, looks: Looks | None) -> dict[float, tuple[Flags, list[Floats]]]:
+        """Go on to ``day``. Returns, by day, who was sampled early for a dose of today, and the samples by drug."""
+        if day == 0.0:
+            return {}
+        leads = self._leads(before, day)
+        days = {day - lead: leads == lead for lead in range(1, int(leads.max(initial=0)) + 1) if (leads == lead).any()}
+        between = () if looks is None else looks.between(before, day)
+        samples = [therapy.advance(day, {*days, *between}) for therapy in self.therapies]
+        if looks is not None:
+            looks.take(between, samples)
+        return {time: (who, [one[time] for one in samples]) for time, who in days.items()}
 
-    def _appointments(self, day: float) -> Flags:
-        """Who is due and comes."""
-        if self.arm.adherence is None or not self.plan.due(day).any():
-            return self.plan.due(day)
-        uniform = self.setting.draws.uniform(Stream.ADHERENCE, self.patients.ids, 1, first=moment(day))[:, 0]
-        return self.plan.keep_appointments(day, uniform, self.arm.adherence)
+    def _leads(self, before: float, day: float) -> NDArray[np.int64]:
+        """How many days before a dose that is due on ``day`` its sample is taken; after the last decision day."""
+        clinic, n = self.arm.clinic, len(self.patients)
+        if clinic.early_by == 0 or not self.arm.policy.needs_levels or not self.plan.due(day).any():
+            return np.zeros(n, np.int64)
+        uniform = self.setting.draws.uniform(Stream.SAMPLING, self.patients.ids, 1, first=moment(day))[:, 0]
+        leads = np.floor(uniform * (clinic.early_by + 1)).astype(np.int64)
+        return np.where(self.plan.due(day), np.minimum(leads, math.ceil(day - before) - 1), 0)
 
-    def _visit(self, number: int, day: float, due: Flags, report: Report | None) -> Visit:
-        plan, n = self.plan, len(self.patients)
-        values = self.state.values
-        unknown = np.full(n, -1, np.int8)
+    def _see_and_decide(
+        self, number: int, day: float, early: dict[float, tuple[Flags, list[Floats]]], pages: Pages | None
+    ) -> None:
+        present = day < self.leaves
+        self.plan.leave(~present)
+        away = self._absent(day)
+        self.plan.skip(away.missed, away.late, 0.0 if self.arm.adherence is None else self.arm.adherence.late_by, day)
+        due = self.plan.due(day)
+        visit = self._visit(number, day, due, away, early)
+        orders = self.arm.policy(visit)
+        symptoms_for = np.where(visit.symptoms, day - self.symptoms_since, 0.0)
+        carried = as_carried_out(
+            orders, visit, self.plan, self.arm.clinic, iv=self.infused[self.plan.drug], symptoms_for=symptoms_for
+        )
+        carried = self._carry_out(carried.only(present), day)
+        if pages is not None:
+            pages.take_down(self, visit, orders, carried, away)
+
+    def _absent(self, day: float) -> Absent:
+        """Who is due and does not come."""
+        due = self.plan.due(day)
+        nobody = np.zeros(due.size, np.bool_)
+        if self.arm.adherence is None or self.propensity is None or not due.any():
+            return Absent(missed=nobody, late=nobody)
+        return absent(
+            self.arm.adherence, self.propensity, due, self.plan.postponed, self.patients.ids, self.setting.draws, day
+        )
+
+    def _visit(
+        self, number: int, day: float, due: Flags, away: Absent, early: dict[float, tuple[Flags, list[Floats]]]
+    ) -> Visit:
+        plan, disease = self.plan, self.disease
+        lost, no_response, relapsed = disease.lost(), disease.absent(), disease.relapsed(day, plan.drug)
+        symptoms = lost | no_response | relapsed
+        appeared = symptoms & ~np.isfinite(self.symptoms_since)
+        self.symptoms_since = np.where(symptoms, np.minimum(self.symptoms_since, day), math.inf)
+        self._sample(day, due, symptoms & (due | appeared) & ~away.missed & ~away.late, early)
+        new = self.results.receive(day)
+        within, out = self._candidates()
         return Visit(
             day=day,
             number=number,
-            weight=self.patients.covariates.get("weight", np.full(n, math.nan)),
+            weight=self.weight.copy(),
             due=due,
-            dose=plan.dose,
-            interval=plan.interval,
-            first_dose=plan.first_dose,
-            first_interval=plan.first_interval,
+            dose=plan.dose.copy(),
+            interval=plan.interval.copy(),
+            first_dose=plan.first_dose.copy(),
+            first_interval=plan.first_interval.copy(),
             in_maintenance=plan.in_maintenance(),
             days_since_dose=day - plan.last_dose,
-            sampled=np.full(n, report is not None),
-            level=np.full(n, math.nan) if report is None else report.level,
-            below_lloq=np.zeros(n, np.bool_) if report is None else report.below_lloq,
-            antibody_sensitive=unknown if report is None else report.sensitive,
-            antibody_tolerant=unknown if report is None else report.tolerant,
-            lost_response=values[:, at.LOSS_TIME] <= day,
-            relapsed=values[:, at.BELOW_SINCE] + self.lags <= day,
-            changes=plan.changes,
+            new_result=new,
+            lost_response=lost,
+            no_response=no_response,
+            relapsed=relapsed,
+            changes=plan.changes.copy(),
+            days_since_change=day - plan.last_change,
+            drug=plan.drug.copy(),
+            drugs=self.names,
+            within_class=within,
+            out_of_class=out,
+            immunomodulator=self.comedication.taken(day),
+            paused=plan.paused.copy(),
+            stopped=plan.stopped.copy(),
+            **self.results.copies(),
         )
+
+    def _sample(
+        self, day: float, due: Flags, with_symptoms: Flags, early: dict[float, tuple[Flags, list[Floats]]]
+    ) -> None:
+        """Take the blood that the policy wants, and send it to the laboratory."""
+        policy, drug = self.arm.policy, self.plan.drug
+        wanted = due.copy() if policy.needs_levels else np.zeros(due.size, np.bool_)
+        for time, (who, samples) in early.items():
+            for k, therapy in enumerate(self.therapies):
+                mine = who & due & (drug == k)
+                if mine.any():
+                    self.results.take(mine, due, therapy.report_on(samples[k], time), time)
+            wanted &= ~who
+        if getattr(policy, "levels_at_symptoms", False):
+            wanted |= with_symptoms & (day < self.leaves)
+        for k, therapy in enumerate(self.therapies):
+            mine = wanted & (drug == k)
+            if mine.any():
+                self.results.take(mine, due, therapy.report(day), day)
+
+    def _candidates(self) -> tuple[Codes, Codes]:
+        """For each patient the first drug not yet had within the present drug's class, and outside it; -1: none."""
+        n = len(self.patients)
+        within, out = np.full(n, -1, np.int8), np.full(n, -1, np.int8)
+        if len(self.names) == 1:
+            return within, out
+        classes = [class_of(name) for name in self.names]
+        for k in reversed(range(len(self.names))):
+            same = np.array([one == classes[k] for one in classes])[self.plan.drug]
+            free = ~self.plan.had[:, k]
+            within = np.where(free & same, k, within).astype(np.int8)
+            out = np.where(free & ~same, k, out).astype(np.int8)
+        return within, out
 
     def _note(self, report: Report) -> None:
         seen = self.seen
@@ -154,53 +251,24 @@ class ArmRun:
         seen["ada_drug_sensitive"].append(report.sensitive)
         seen["ada_drug_tolerant"].append(report.tolerant)
         seen["antibody_total"].append(report.total)
+        seen["responding"].append(self.disease.responding.astype(np.int8))
+        seen["drug_number"].append(self.plan.drug.copy())
 
-    def _give(self, orders: Orders, day: float) -> Events:
-        """Events of the doses given today."""
-        setting, doses = self.setting, self.arm.regimen.doses
-        entry = np.minimum(self.plan.taken, len(doses) - 1)
-        gap = day - self.plan.last_dose
-        rows = self.plan.carry_out(orders, day)
-        occasion = occasion_factors(setting.model, self.patients.ids, setting.draws, day) if rows.size else None
-        parts = []
-        for k in np.unique(entry[rows]):
-            dose = doses[int(k)]
-            mine = rows[entry[rows] == k]
-            factor = setting.immunogenicity.steroid_factor if dose.premedicated else 1.0
-            route = resolve_route(dose.route, setting.model.structure, model=setting.model.name)
-            if route == "iv":
-                self.infusions.note(
-                    mine, day, antibody=self.state.antibody_free()[mine], gap=gap[mine], premedicated=dose.premedicated
-                )
-            parts.append(
-                dose_events(
-                    mine,
-                    day,
-                    orders.amount[mine],
-                    route=route,
-                    duration=dose.duration,
-                    lag=self.state.theta[mine, at.LAG],
-                    steroid=np.full(mine.size, factor),
-                    occasion=None if occasion is None else occasion[mine],
-                )
-            )
-        return Events.merge(parts)
-
-    def _cotherapy(self) -> Events:
-        """Steps of the immunomodulator's strength for those who take it."""
-        draws, ids = self.setting.draws, self.patients.ids
-        parts = []
-        for therapy in self.arm.cotherapy:
-            rows = np.flatnonzero(therapy.takers(ids, draws))
-            parts.append(
-                strength_events(
-                    therapy.drug,
-                    rows,
-                    ids[rows],
-                    draws,
-                    self.setting.immunogenicity,
-                    start=therapy.start,
-                    until=therapy.until,
-                )
-            )
-        return Events.merge(parts)
+    def _carry_out(self, orders: Instructions, day: float) -> Instructions:
+        """Change therapy and give the doses of today; returns what was really changed."""
+        plan, disease = self.plan, self.disease
+        before, taken = plan.drug, plan.taken
+        done = self.comedication.change(orders.immunomodulator, day)
+        orders = orders if done is orders.immunomodulator else replace(orders, immunomodulator=done)
+        counted = plan.changes
+        rows = plan.carry_out(orders, day)
+        switched = orders.switch_to >= 0
+        disease.switched(switched, day, before, plan.drug)
+        disease.changed((plan.changes > counted) & ~switched, day)
+        self.results.forget(switched)
+        entry = np.where(orders.begun, 0, taken)
+        for k, therapy in enumerate(self.therapies):
+            mine = rows[plan.drug[rows] == k]
+            last = len(therapy.regimen.doses) - 1
+            therapy.dose(mine, np.minimum(entry[mine], last), orders.amount[mine], day)
+        return orders

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from pkmodel import units
 from pkmodel.errors import InputError
 from pkmodel.files import KeyPath
+from scenarios.drug_checks import assay_problems, drug_problems, immunogenicity_problems, load_model
 from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, tried
+from scenarios.references import is_path
 from scenarios.scenario_file import DosingFile
 from scenarios.timetable import regimen
 
@@ -38,6 +40,8 @@ def arm_problems(arms: object, model: PopulationModel | None, drug: str | None) 
         yield from _policy(arm.get("policy"), drug, (*path, "policy"), given_sc=given_sc)
         yield from _cotherapy(arm, path)
         yield from _adherence(arm.get("adherence"), (*path, "adherence"))
+        yield from _clinic(arm.get("clinic"), (*path, "clinic"))
+        yield from _alternatives(arm, path, {drug} if drug else set())
 
 
 def _arm_name(name: str, seen: set[str], path: KeyPath) -> Iterator[Problem]:
@@ -155,6 +159,39 @@ def _adherence(table: object, path: KeyPath) -> Iterator[Problem]:
         yield Problem(path, problem, "lower them: they are shares of the doses")
     if late > 0 and "late_by" not in table:
         yield Problem(path, "'late' without 'late_by'", 'say by how much, such as late_by = "1 week"')
+
+
+def _clinic(table: object, path: KeyPath) -> Iterator[Problem]:
+    if not isinstance(table, Mapping):
+        return
+    if "rounding" in table and "vial" not in table:
+        yield Problem((*path, "rounding"), "'rounding' without 'vial'", 'say to what, such as vial = "100 mg"')
+    low, high = time_of(table, "min_interval"), time_of(table, "max_interval")
+    if low is not None and high is not None and low > high:
+        yield Problem((*path, "min_interval"), f"day {low:g} is above day {high:g}", "exchange the limits")
+
+
+def _alternatives(arm: Mapping[str, Any], path: KeyPath, seen: set[str]) -> Iterator[Problem]:
+    """Drugs to switch to: like the scenario's own, each once, and from what is shipped."""
+    for index, one in enumerate(tables_in(arm.get("alternative"))):
+        here: KeyPath = (*path, "alternative", index)
+        for key in ("model", "immunogenicity"):
+            if is_path(text_of(one, key) or ""):
+                yield Problem((*here, key), "a file of your own", "name what is shipped: a protocol keeps no copy of it")
+                return
+        model, found = load_model(text_of(one, "model"), (*here, "model"))
+        yield from found
+        drug = text_of(one, "drug")
+        yield from drug_problems(drug, model, here)
+        if drug in seen:
+            yield Problem((*here, "drug"), f"{drug} is there already", "name another drug, or leave it out")
+        seen = seen | {drug} if drug else seen
+        yield from immunogenicity_problems(text_of(one, "immunogenicity"), drug, (*here, "immunogenicity"))
+        yield from assay_problems(one.get("assays"), drug, (*here, "assays"))
+        routes = list(_dosing(one, model, here))
+        yield from (got for got in routes if isinstance(got, Problem))
+        if any(got == "sc" for got in routes) and one.get("premedication") is not None:
+            yield Problem((*here, "premedication"), "IV premedication before a subcutaneous dose", "leave it out")
 
 
 def _per_weight(text: str) -> bool:

@@ -91,6 +91,7 @@ def cite(model: str) -> None:
 @click.option("--seed", type=_SEED, metavar="S", help="Of the random numbers. [default: 1]")
 @click.option("--window", metavar="NAME", help="Target window. [default: the scenario's]")
 @click.option("--out", type=_PATH, metavar="DIR", help="Write tables, figures and data there.")
+@click.option("--ledger", is_flag=True, help="Write every decision of every patient too (ledger.csv; needs --out).")
 @click.option("--keep", type=_KEEP, help="What the data hold. [default: summary]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=_SET_HELP)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads. [default: all cores]")
@@ -100,6 +101,7 @@ def run(
     seed: int | None,
     window: str | None,
     out: Path | None,
+    ledger: bool,
     keep: str | None,
     settings: tuple[str, ...],
     threads: int | None,
@@ -113,13 +115,36 @@ def run(
         trial = _scenario(scenario, settings, window)
         how = _how(trial, patients, seed, keep)
         if out is None:
+            if ledger:
+                raise click.UsageError("--ledger needs --out DIR")
             tables = _simulate(trial, how, None)
             told = "Nothing was written; --out DIR keeps tables, figures and data."
         else:
-            tables = _simulate_into(out, trial, how)
+            tables = _simulate_into(out, trial, how, ledger)
             told = f"Written to {out}"
     click.echo("\n\n".join(tables))
     click.echo(told, err=True)
+
+
+@cli.command("explain")
+@click.argument("result", type=_PATH)
+@click.option("--patient", type=click.IntRange(min=0), required=True, metavar="ID", help="Number of the patient.")
+@click.option("--arm", metavar="NAME", help="Of the scenario. [default: the first]")
+@click.option("--out", type=_PATH, metavar="FILE.png", help="Draw the story, too.")
+def explain(result: Path, patient: int, arm: str | None, out: Path | None) -> None:
+    """Tell one patient's story: what the clinic saw, decided and why, and what it could not see.
+
+    RESULT is the directory of an earlier run. The patient is simulated again from its protocol.
+    """
+    from scenarios.explaining import explain as tell
+
+    with _warnings_told():
+        story = tell(result, patient, arm)
+    if out is not None:
+        from scenarios.figure_story import save
+
+        save(story, out)
+    click.echo(story.text())
 
 
 @cli.command("validate")
@@ -170,28 +195,30 @@ def _how(trial: Scenario, patients: int | None, seed: int | None, keep: str | No
     return defaults
 
 
-def _simulate_into(out: Path, trial: Scenario, how: dict[str, Any]) -> list[str]:
+def _simulate_into(out: Path, trial: Scenario, how: dict[str, Any], ledger: bool) -> list[str]:
     from scenarios.outputs import copied_inputs, output_directory
 
     copied_inputs(trial)  # before the work, not after it
     with output_directory(out) as folder:
-        return _simulate(trial, how, folder)
+        return _simulate(trial, how, folder, ledger=ledger)
 
 
-def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> list[str]:
+def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None, *, ledger: bool = False) -> list[str]:
     """Run, score, write if there is a folder for it, and return the tables that people read."""
     from scenarios.comparing import compare
+    from scenarios.ledger import Ledger
     from scenarios.running import run as run_scenario
     from scenarios.scoring import score
 
     _warn_of_versions(trial)
     with _progress(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
-        result = run_scenario(trial, progress=progress, **how)
+        pages = Ledger() if ledger else None
+        result = run_scenario(trial, progress=progress, ledger=pages, **how)
     scores, comparison = score(result, trial.window), compare(result, window=trial.window)
     if folder is not None:
         from scenarios.outputs import write_outputs
 
-        write_outputs(folder, result, trial, scores, comparison, how)
+        write_outputs(folder, result, trial, scores, comparison, how, pages)
     return [scores.text(), comparison.text(weekly=False)][: len(trial.arms)]
 
 

@@ -98,6 +98,22 @@ def loss_of_response(arm: ArmReadout) -> Iterator[Reading]:
     yield Reading("loss_of_response", "", "percent", lost)
 
 
+def in_response(arm: ArmReadout) -> Iterator[Reading]:
+    """Share of patients with response at a visit, to whatever drug and at whatever attempt (percent)."""
+    if arm.responding is not None:
+        for column, visit in enumerate(arm.visits):
+            event = arm.responding[:, column]
+            yield Reading("in_response", visit, "percent", Share(event=event, among=arm.seen_at(column)))
+
+
+def switched(arm: ArmReadout) -> Iterator[Reading]:
+    """Share of patients who are on another drug than the scenario's at a visit (percent)."""
+    if arm.switched is not None:
+        for column, visit in enumerate(arm.visits):
+            event = arm.switched[:, column]
+            yield Reading("switched", visit, "percent", Share(event=event, among=arm.seen_at(column)))
+
+
 def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:
     """Drug given, mg per patient-year of follow-up."""
     rate = Ratio(numerator=arm.drug, denominator=arm.years, least=0.0)
@@ -134,6 +150,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ada_drug_tolerant": _ever_positive("ada_drug_tolerant", lambda arm: arm.ada_drug_tolerant),
         "ada_inconclusive": ada_inconclusive,
         "loss_of_response": loss_of_response,
+        "in_response": in_response,
+        "switched": switched,
         "drug_per_year": drug_per_year,
         "doses_per_year": doses_per_year,
         "infusion_reactions": infusion_reactions,

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pkmodel.assay import AntibodyAssay, DrugAssay, load_antibody_assay, load_drug_assay
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.state import State
-from scenarios.scenario import AssayPanel
+from scenarios.scenario_parts import AssayPanel
+from scenarios.visit import Codes, Flags, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +37,33 @@ class Laboratory:
 
     def report(self, state: State, ids: NDArray[np.int64], draws: Draws) -> Report:
         """Reports on samples taken now."""
-        free = state.free_drug()
-        noise = draws.normal(Stream.DRUG_ASSAY, ids, 2, first=2 * moment(state.time))
+        return self.read(state.free_drug(), state.antibody_free(), state.antibody_total(), state.time, ids, draws)
+
+    def read(
+        self, free: Floats, unbound: Floats, total: Floats, day: float, ids: NDArray[np.int64], draws: Draws
+    ) -> Report:
+        """Reports on samples of ``day`` with true free drug, free and total antibody (mg/L), each (patient,)."""
+        noise = draws.normal(Stream.DRUG_ASSAY, ids, 2, first=2 * moment(day))
         level, below = self.drug.measure(free, noise[:, 0], noise[:, 1])
-        total, unbound = state.antibody_total(), state.antibody_free()
-        noise = draws.normal(Stream.ADA_ASSAY, ids, 2, first=2 * moment(state.time))
+        noise = draws.normal(Stream.ADA_ASSAY, ids, 2, first=2 * moment(day))
         sensitive, _ = self.sensitive.read(free, unbound, total, noise[:, 0])
-        tolerant, _ = self.tolerant.read(free, unbound, total, noise[:, 1])
-        return Report(level=level, below_lloq=below, sensitive=sensitive, tolerant=tolerant, free=free, total=total)
+        tolerant, titre = self.tolerant.read(free, unbound, total, noise[:, 1])
+        return Report(
+            level=level, below_lloq=below, sensitive=sensitive, tolerant=tolerant, titre=titre, free=free, total=total
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Report:
-    """Results of one sampling, arrays (patient,); ``free`` and ``total`` are the truth, kept beside them."""
+    """Results of one sampling, arrays (patient,); ``free`` and ``total`` are the truth, kept beside them.
 
-    level: NDArray[np.float64]
-    below_lloq: NDArray[np.bool_]
-    sensitive: NDArray[np.int8]
-    tolerant: NDArray[np.int8]
-    free: NDArray[np.float64]
-    total: NDArray[np.float64]
+    ``titre`` is the drug-tolerant assay's, mg/L of drug-binding capacity.
+    """
+
+    level: Floats
+    below_lloq: Flags
+    sensitive: Codes
+    tolerant: Codes
+    titre: Floats
+    free: Floats
+    total: Floats

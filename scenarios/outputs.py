@@ -15,12 +15,13 @@ from pkmodel.errors import InputError, PkError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from scenarios.ledger import Ledger
     from scenarios.scenario import Scenario
     from scenarios.tables import CompareTable, ScoreTable
 
 PROTOCOL = "protocol.toml"
-SCORES, COMPARISON, RESULT = "scores.csv", "compare.csv", "result.nc"
-WRITTEN = (SCORES, COMPARISON, RESULT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+SCORES, COMPARISON, RESULT, LEDGER = "scores.csv", "compare.csv", "result.nc", "ledger.csv"
+WRITTEN = (SCORES, COMPARISON, RESULT, LEDGER, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
 _RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
 
@@ -92,6 +93,7 @@ def write_outputs(
     scores: ScoreTable,
     comparison: CompareTable,
     run: Mapping[str, Any],
+    ledger: Ledger | None = None,
 ) -> None:
     """Write all files of a run into an existing, empty directory.
 
@@ -105,6 +107,8 @@ def write_outputs(
         As it was run.
     run
         Patients, seed and what was kept, for the protocol.
+    ledger
+        Every decision, if one was kept.
 
     Raises
     ------
@@ -118,6 +122,8 @@ def write_outputs(
         comparison.to_csv(folder / COMPARISON)
         portable = result.assign_attrs(_without_paths(result.attrs, scenario))
         portable.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
+        if ledger is not None:
+            ledger.write_csv(folder / LEDGER)
         save_all(result, scenario.window, folder)
         for name, source in copied_inputs(scenario).items():
             shutil.copyfile(source, folder / name)

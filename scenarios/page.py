@@ -132,6 +132,8 @@ def key_lines(heading: Heading, last: str, responders: str) -> Iterator[Line]:
     yield Line(label="Ever antibody-positive, drug-tolerant (%)", metric="ada_drug_tolerant", visit="")
     yield Line(label="Loss of response (% of responders)", metric="loss_of_response", visit="")
     yield Line(label=f"  {responders} (n)", metric="loss_of_response", visit="", count=True)
+    yield Line(label=f"In response at week {last} (%)", metric="in_response", visit=last)
+    yield Line(label=f"On another drug at week {last} (%)", metric="switched", visit=last)
     yield Line(label="Drug (mg per patient-year)", metric="drug_per_year", visit="")
     yield Line(label="Doses per patient-year", metric="doses_per_year", visit="")
     yield Line(label="Any infusion reaction (%)", metric="infusion_reactions", visit="")
@@ -146,6 +148,8 @@ WEEKLY = {
     "ada_drug_sensitive": "Antibody-positive by then, drug-sensitive (%)",
     "ada_drug_tolerant": "Antibody-positive by then, drug-tolerant (%)",
     "ada_inconclusive": "Drug-sensitive samples inconclusive (%)",
+    "in_response": "In response by week (%)",
+    "switched": "On another drug by week (%)",
 }
 WEEKLY_SHOWN = ("trough_median", "in_window")
 """Of many metrics these are shown week by week; the others are in the frame, and in the figures."""

@@ -30,9 +30,11 @@ from pkmodel.response import Response
 from scenarios.allocation import allocate, as_trial
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
+from scenarios.ledger import Ledger
 from scenarios.observe import Laboratory
 from scenarios.reactions import Reactions
 from scenarios.scenario import Scenario
+from scenarios.therapy import Drug
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,7 +45,10 @@ _KEEPS = ("summary", "trajectories")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What all arms share: drug model, antibodies, response, laboratory, days of visits."""
+    """What all arms share: drug model, antibodies, response, laboratory, days of visits.
+
+    ``later`` are laboratories that take over on a day, as (day, laboratory).
+    """
 
     scenario: Scenario
     model: PopulationModel
@@ -53,7 +58,17 @@ class Setting:
     draws: Draws
     days: tuple[float, ...]
     threads: int | None
-    reactions: Reactions | None = None
+    later: tuple[tuple[float, Laboratory], ...] = ()
+
+    def drug(self) -> Drug:
+        """The scenario's own drug."""
+        return Drug(
+            name=self.scenario.drug,
+            model=self.model,
+            immunogenicity=self.immunogenicity,
+            response=self.response,
+            laboratories=((0.0, self.laboratory), *self.later),
+        )
 
     @classmethod
     def of(cls, scenario: Scenario, seed: int, threads: int | None) -> Setting:
@@ -69,7 +84,9 @@ class Setting:
             draws=Draws(seed),
             days=decision_days(scenario, response.assessment_day),
             threads=threads,
-            reactions=Reactions.for_drug(scenario.drug),
+            later=tuple(
+                (change.day, Laboratory.load(change.panel, scenario.drug)) for change in scenario.assay_changes
+            ),
         )
 
 
@@ -93,6 +110,7 @@ def run(
     seed: int = 1,
     *,
     keep: str = "summary",
+    ledger: Ledger | None = None,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
 ) -> xr.Dataset:
@@ -109,6 +127,8 @@ def run(
     keep
         "summary" keeps what was seen at the scored visits; "trajectories" also the free drug at every
         decision day.
+    ledger
+        An empty :class:`scenarios.Ledger` to take down every decision of every patient; None keeps none.
     progress
         Called with the share done, 0 to 1.
     threads
@@ -146,8 +166,9 @@ def run(
         for number, arm in enumerate(scenario.arms):
             mine = _members(scenario, number, chunk, setting.draws)
             if mine.size:
-                progressed = ArmRun(setting, arm, chunk.take(mine)).carry_through(keep == "trajectories")
-                store.take_arm(first + mine, number, progressed)
+                pages = None if ledger is None else ledger.pages(arm.name)
+                done = ArmRun(setting, arm, chunk.take(mine)).carry_through(keep == "trajectories", pages=pages)
+                store.take_arm(first + mine, number, done)
             if progress is not None:
                 progress((first + (number + 1) / len(scenario.arms) * (rows.stop - first)) / n)
     for name, count in outside.items():
@@ -188,11 +209,19 @@ class _Store:
             "responder": np.empty((arms, n), np.bool_),
             "loss_time": np.empty((arms, n)),
             "onset_time": np.empty((arms, n)),
-            "infusions": np.empty((arms, n), np.int64),
             "tests": np.empty((arms, n), np.int64),
+            "infusions": np.empty((arms, n), np.int64),
+            "injections": np.empty((arms, n), np.int64),
         }
-        if setting.reactions is not None:
-            self.by_patient["reactions"] = np.empty((arms, n), np.int64)
+        others = {one.drug for arm in scenario.arms for one in arm.alternatives} - {scenario.drug}
+        self.by_patient |= {f"dose_total_{drug}": np.zeros((arms, n)) for drug in sorted(others)}
+        if any(Reactions.for_drug(drug) for drug in {scenario.drug, *others}):
+            self.by_patient["reactions"] = np.zeros((arms, n), np.int64)
+        self.several_drugs = any(arm.alternatives for arm in scenario.arms)
+        if self.several_drugs or scenario.regain_after is not None:
+            self.by_visit["responding"] = np.empty(shape, np.int8)
+        if self.several_drugs:
+            self.by_visit["drug_number"] = np.empty(shape, np.int8)
         self.ids = np.empty(n, np.int64)
         self.covariates: dict[str, NDArray[np.float64]] = {}
         self.trajectories = np.empty((arms, n, len(setting.days))) if keep == "trajectories" else None
@@ -206,19 +235,28 @@ class _Store:
         for name, target in self.by_visit.items():
             for visit, values in enumerate(arm.seen[name]):
                 target[number, rows, visit] = values
-        state = arm.state.values
-        self.by_patient["dose_total"][number, rows] = arm.plan.total
-        self.by_patient["doses"][number, rows] = arm.plan.count
+        self.by_patient["dose_total"][number, rows] = arm.plan.total[:, 0]
+        self.by_patient["doses"][number, rows] = arm.plan.counts[:, 0]
         self.by_patient["responder"][number, rows] = arm.responder
-        self.by_patient["tests"][number, rows] = arm.tests
-        self.by_patient["infusions"][number, rows] = arm.infusions.infusions
-        if "reactions" in self.by_patient:
-            self.by_patient["reactions"][number, rows] = arm.infusions.reactions
-        for name, column in (("loss_time", at.LOSS_TIME), ("onset_time", at.ONSET_TIME)):
-            values = state[:, column]
+        self._take_use(rows, number, arm)
+        onset = arm.state.values[:, at.ONSET_TIME]
+        for name, values in (("loss_time", arm.disease.first_loss), ("onset_time", onset)):
             self.by_patient[name][number, rows] = np.where(np.isfinite(values), values, math.nan)
         if self.trajectories is not None:
             self.trajectories[number, rows] = np.stack(arm.free, axis=1)
+
+    def _take_use(self, rows: NDArray[np.int64], number: int, arm: ArmRun) -> None:
+        """What was used beside the scenario's drug, and the reactions to it."""
+        kept = self.by_patient
+        infusions = np.sum([therapy.log.infusions for therapy in arm.therapies], axis=0)
+        kept["tests"][number, rows] = arm.results.samples
+        kept["infusions"][number, rows] = infusions
+        kept["injections"][number, rows] = arm.plan.count - infusions
+        if "reactions" in kept:
+            kept["reactions"][number, rows] = np.sum([therapy.log.reactions for therapy in arm.therapies], axis=0)
+        for column, drug in enumerate(arm.names):
+            if f"dose_total_{drug}" in kept:
+                kept[f"dose_total_{drug}"][number, rows] += arm.plan.total[:, column]
 
     def dataset(self, seed: int) -> xr.Dataset:
         import xarray as xr
@@ -236,15 +274,22 @@ class _Store:
             "ada_drug_sensitive": {"long_name": f"antibody by {scenario.assays.drug_sensitive}", **result},
             "ada_drug_tolerant": {"long_name": f"antibody by {scenario.assays.drug_tolerant}", **result},
             "antibody_total": {**level, "long_name": "true antibody, as drug-binding capacity"},
+            "responding": {"long_name": "1: response now, to whatever drug"},
+            "drug_number": {
+                "long_name": "drug in use, a number in the arm's list (attribute 'drugs'); 0: the scenario's"
+            },
             "dose_total": {"units": "mg", "long_name": "drug given in the whole period"},
             "doses": {"units": "1", "long_name": "doses given in the whole period"},
             "responder": {"long_name": "primary response at its assessment week"},
             "loss_time": {"units": "day", "long_name": "loss of response; missing if kept to the end"},
             "onset_time": {"units": "day", "long_name": "seroconversion; missing if none"},
-            "infusions": {"units": "1", "long_name": "infusions among the doses"},
             "tests": {"units": "1", "long_name": "samples taken for the policy (drug and antibody)"},
+            "infusions": {"units": "1", "long_name": "infusions given, of all drugs"},
+            "injections": {"units": "1", "long_name": "injections given, of all drugs"},
             "reactions": {"units": "1", "long_name": "infusions with an acute reaction"},
         }
+        for drug in (name.removeprefix("dose_total_") for name in self.by_patient if name.startswith("dose_total_")):
+            about[f"dose_total_{drug}"] = {"units": "mg", "long_name": f"{drug} given in the whole period"}
         variables: dict[str, Any] = {
             name: (("arm", "patient", "visit"), values, about[name]) for name, values in self.by_visit.items()
         }
@@ -269,6 +314,7 @@ class _Store:
 
     def _attributes(self, seed: int) -> dict[str, Any]:
         scenario, setting = self.scenario, self.setting
+        drugs = {arm.name: [scenario.drug, *(one.drug for one in arm.alternatives)] for arm in scenario.arms}
         return {
             "scenario": scenario.name,
             "title": scenario.title,
@@ -288,6 +334,7 @@ class _Store:
             "assay_drug_sensitive": scenario.assays.drug_sensitive,
             "assay_drug_tolerant": scenario.assays.drug_tolerant,
             "versions": json.dumps(versions(), sort_keys=True),
+            **({"drugs": json.dumps(drugs)} if self.several_drugs else {}),
         }
 
 

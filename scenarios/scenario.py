@@ -6,29 +6,26 @@ then on it is a frozen object in internal units.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, unknown_name
 from pkmodel.files import read_text
 from scenarios.references import REFERENCES, is_path
-from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile, TrialFile
-from scenarios.scenario_parts import Adherence, Arm, AssayPanel, RunSettings, TrialDesign
+from scenarios.scenario_build import build_arm, build_design, build_panel
+from scenarios.scenario_file import RunFile, ScenarioFile
+from scenarios.scenario_parts import Adherence, Arm, AssayChange, AssayPanel, RunSettings, TrialDesign
 from scenarios.scenario_read import read_document
 from scenarios.settings import apply_settings, as_settings_error
-from scenarios.timetable import regimen
 from scenarios.toml_text import toml_text
 
 __all__ = ["Adherence", "Arm", "AssayPanel", "RunSettings", "Scenario", "TrialDesign", "find"]
 
 _DATA = Path(__file__).parent / "data"
 _NOT_THE_SCENARIO = ("run", "versions")
-_DAYS_PER_YEAR = 365.25
 _SMALL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
 
 
@@ -56,6 +53,10 @@ class Scenario:
         Paired or randomised, and who leaves.
     text
         The whole scenario as TOML, complete and in one fixed form; of the user's own files only the names.
+    assay_changes
+        Other assays from a day on, in order of days.
+    regain_after
+        Days from a change of treatment to the day on which lost response is judged again; None: loss is final.
     run
         Patients, seed and what to keep, if the file states them.
     versions
@@ -79,6 +80,8 @@ class Scenario:
     arms: tuple[Arm, ...]
     text: str
     design: TrialDesign = field(default_factory=TrialDesign)
+    assay_changes: tuple[AssayChange, ...] = ()
+    regain_after: float | None = None
     run: RunSettings = field(default_factory=RunSettings)
     versions: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -192,14 +195,15 @@ def _build(content: ScenarioFile, document: dict[str, Any], name: str) -> Scenar
         duration=content.duration,
         visits=tuple(7.0 * week for week in content.visits_weeks),
         review_every=content.review_every,
-        assays=AssayPanel(
-            drug=content.assays.drug,
-            drug_sensitive=content.assays.drug_sensitive,
-            drug_tolerant=content.assays.drug_tolerant,
+        assays=build_panel(content.assays),
+        assay_changes=tuple(
+            AssayChange(day=change.start, panel=build_panel(change))
+            for change in sorted(content.assay_change, key=lambda one: one.start)
         ),
-        arms=tuple(map(_arm, content.arm)),
+        regain_after=content.regain_after,
+        arms=tuple(map(build_arm, content.arm)),
         text=toml_text(_portable(document, name)),
-        design=_design(content.trial, len(content.arm)),
+        design=build_design(content.trial, len(content.arm)),
         run=RunSettings(patients=run.patients, seed=run.seed, keep=run.keep),
         versions=content.versions or {},
         document=document,
@@ -207,38 +211,6 @@ def _build(content: ScenarioFile, document: dict[str, Any], name: str) -> Scenar
     for message in _oddities(scenario):
         warnings.warn(message, PkWarning, stacklevel=4)
     return scenario
-
-
-def _arm(arm: ArmFile) -> Arm:
-    from scenarios import policies
-
-    parts = [part.model_dump() for part in arm.dosing]
-    parameters = {key: value for key, value in arm.policy.items() if key != "name"}
-    return Arm(
-        name=arm.name,
-        regimen=regimen(parts, premedicated=arm.premedication is not None),
-        policy=policies.make(arm.policy["name"], parameters),
-        cotherapy=tuple(map(_cotherapy, arm.cotherapy)),
-        adherence=None if arm.adherence is None else _adherence(arm.adherence),
-    )
-
-
-def _design(trial: TrialFile, arms: int) -> TrialDesign:
-    return TrialDesign(
-        randomised=trial.design == "randomised",
-        ratio=tuple(trial.ratio or [1] * arms),
-        block=trial.block,
-        dropout=trial.dropout_per_year / _DAYS_PER_YEAR,
-    )
-
-
-def _cotherapy(one: CotherapyFile) -> Cotherapy:
-    until = math.inf if one.until is None else one.until
-    return Cotherapy(drug=one.drug, start=one.start, until=until, share=one.share)
-
-
-def _adherence(one: AdherenceFile) -> Adherence:
-    return Adherence(missed=one.missed, late=one.late, late_by=one.late_by or 0.0)
 
 
 def _portable(document: Mapping[str, Any], name: str) -> dict[str, Any]:

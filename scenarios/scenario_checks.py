@@ -8,55 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pkmodel.errors import InputError, unknown_name
-from pkmodel.files import KeyPath
 from scenarios.arm_checks import arm_problems, window_problems
-from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, told, tried
-
-if TYPE_CHECKING:
-    from pkmodel.drug import PopulationModel
+from scenarios.drug_checks import assay_problems, drug_problems, immunogenicity_problems, load_model
+from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, tried
 
 
 def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with a scenario document whose paths are already absolute."""
-    model, found = _model(text_of(document, "model"))
+    model, found = load_model(text_of(document, "model"), ("model",))
     yield from found
     drug = text_of(document, "drug")
-    if drug is not None and (model is None or model.drug != drug):
-        known = _drugs()
-        if drug not in known:
-            yield from told(unknown_name("drug", drug, known), ("drug",))
-            drug = None  # what follows would only say the same again
-    if model is not None and drug is not None and model.drug != drug:
-        problem = f"model '{model.name}' is for {model.drug}, the scenario for {drug}"
-        yield Problem(("model",), problem, "choose a model of the same drug ('pkmodel list models')")
+    odd = list(drug_problems(drug, model, ()))
+    yield from odd
+    if any(one.path == ("drug",) for one in odd):
+        drug = None  # what follows would only say the same again
     yield from _cohort(text_of(document, "cohort"))
-    yield from _immunogenicity(text_of(document, "immunogenicity"), drug)
+    yield from immunogenicity_problems(text_of(document, "immunogenicity"), drug, ("immunogenicity",))
     yield from window_problems(text_of(document, "window"), drug, ("window",))
-    yield from _assays(document.get("assays"), drug)
+    yield from assay_problems(document.get("assays"), drug, ("assays",))
+    for index, change in enumerate(tables_in(document.get("assay_change"))):
+        yield from assay_problems(change, drug, ("assay_change", index))
     yield from _times(document)
     yield from arm_problems(document.get("arm"), model, drug)
     yield from _trial(document.get("trial"), len(list(tables_in(document.get("arm")))))
-
-
-def _model(name: str | None) -> tuple[PopulationModel | None, list[Problem]]:
-    if name is None:
-        return None, []
-    from pkmodel import library
-
-    try:
-        return library.load(name), []
-    except InputError as error:
-        return None, list(told(error, ("model",)))
-
-
-def _drugs() -> set[str]:
-    """Drugs that some shipped model is for."""
-    from pkmodel import library
-
-    return {library.load(name).drug for name in library.models()}
 
 
 def _cohort(name: str | None) -> Iterator[Problem]:
@@ -64,45 +40,6 @@ def _cohort(name: str | None) -> Iterator[Problem]:
         from scenarios.cohorts import Cohort
 
         yield from tried(lambda: Cohort.load(name), ("cohort",))
-
-
-def _immunogenicity(name: str | None, drug: str | None) -> Iterator[Problem]:
-    if name is None:
-        return
-    from pkmodel.antibody import Immunogenicity
-
-    try:
-        layer = Immunogenicity.load(name)
-    except InputError as error:
-        yield from told(error, ("immunogenicity",))
-        return
-    if drug is not None and layer.drug != drug:
-        remedy = f"write '{drug}', or the file of an antibody layer for {drug}"
-        yield Problem(("immunogenicity",), f"'{name}' is for {layer.drug}, the scenario for {drug}", remedy)
-
-
-def _assays(table: object, drug: str | None) -> Iterator[Problem]:
-    if not isinstance(table, Mapping):
-        return
-    from pkmodel import assay
-
-    if (assay_name := text_of(table, "drug")) is not None:
-        yield from tried(lambda: assay.load_drug_assay(assay_name, drug), ("assays", "drug"))
-    for key, kind in (("drug_sensitive", "drug-sensitive"), ("drug_tolerant", "drug-tolerant")):
-        if (name := text_of(table, key)) is not None:
-            yield from _antibody_assay(name, drug, kind, ("assays", key))
-
-
-def _antibody_assay(name: str, drug: str | None, kind: str, path: KeyPath) -> Iterator[Problem]:
-    from pkmodel import assay
-
-    try:
-        family = assay.load_antibody_assay(name, drug)
-    except InputError as error:
-        yield from told(error, path)
-        return
-    if family.kind != kind:
-        yield Problem(path, f"'{name}' is a {family.kind} assay", f"name a {kind} one")
 
 
 def _times(document: Mapping[str, Any]) -> Iterator[Problem]:

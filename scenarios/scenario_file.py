@@ -39,6 +39,20 @@ def _from_time(text: str) -> float:
     return units.time_d(text)
 
 
+def _whole_days(text: str) -> int:
+    days = units.time_d(text)
+    if days != int(days):
+        raise InputError.one(f"'{text}' is {days:g} days", "write whole days, such as '7 days'")
+    return int(days)
+
+
+def _milligrams(text: str) -> float:
+    amount = units.dose(text)
+    if amount.per_weight:
+        raise InputError.one(f"'{text}' is an amount per kg", "write mg, such as '100 mg'")
+    return amount.value
+
+
 def _checked(parse: Callable[[str], object]) -> BeforeValidator:
     """Check a text and keep it as it is: the regimen reads it again, and messages can quote it."""
 
@@ -55,6 +69,9 @@ def _named(policy: object) -> object:
 
 
 SignedTime = Annotated[float, BeforeValidator(_from_time)]  # days
+Time = Annotated[float, BeforeValidator(units.time_d)]  # days
+WholeDays = Annotated[int, BeforeValidator(_whole_days)]
+Milligrams = Annotated[float, BeforeValidator(_milligrams)]
 PositiveTime = Annotated[float, BeforeValidator(_positive_time)]  # days
 TimeText = Annotated[str, _checked(units.time_d)]
 PositiveTimeText = Annotated[str, _checked(_positive_time)]
@@ -82,11 +99,52 @@ class CotherapyFile(FileModel):
 
 
 class AdherenceFile(FileModel):
-    """Probabilities that a planned dose is missed, or given late and by how much."""
+    """Probabilities that a planned dose is missed, or given late and by how much; how patients differ."""
 
     missed: Share = 0.0
     late: Share = 0.0
     late_by: PositiveTime | None = None
+    clustering: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class ClinicFile(FileModel):
+    """What a clinic does to a policy and its samples."""
+
+    turnaround: Time = 0.0
+    early_by: WholeDays = 0
+    vial: Milligrams | None = None
+    rounding: Literal["up", "nearest"] = "up"
+    max_dose: Annotated[str, _checked(units.dose)] | None = None
+    interval_step: PositiveTime | None = None
+    min_interval: PositiveTime | None = None
+    max_interval: PositiveTime | None = None
+    stop_after: PositiveTime | None = None
+    reinduction: bool = False
+
+
+class AssaysFile(FileModel):
+    """Which assays read the samples."""
+
+    drug: Text
+    drug_sensitive: Text = "sponsor-bridging"
+    drug_tolerant: Text = "idkmonitor"
+
+
+class AssayChangeFile(AssaysFile):
+    """Other assays from a time on."""
+
+    start: Annotated[PositiveTime, Field(alias="from")]
+
+
+class AlternativeFile(FileModel):
+    """A drug to switch to, with its timetable from the day of the switch."""
+
+    drug: Text
+    model: Text
+    immunogenicity: Text
+    assays: AssaysFile
+    premedication: Literal["hydrocortisone"] | None = None
+    dosing: Annotated[list[DosingFile], Field(min_length=1)]
 
 
 class ArmFile(FileModel):
@@ -98,14 +156,8 @@ class ArmFile(FileModel):
     dosing: Annotated[list[DosingFile], Field(min_length=1)]
     cotherapy: list[CotherapyFile] = Field(default_factory=list)
     adherence: AdherenceFile | None = None
-
-
-class AssaysFile(FileModel):
-    """Which assays read the samples."""
-
-    drug: Text
-    drug_sensitive: Text = "sponsor-bridging"
-    drug_tolerant: Text = "idkmonitor"
+    clinic: ClinicFile = Field(default_factory=ClinicFile)
+    alternative: list[AlternativeFile] = Field(default_factory=list)
 
 
 class TrialFile(FileModel):
@@ -139,7 +191,9 @@ class ScenarioFile(FileModel):
     duration: PositiveTime
     visits_weeks: Annotated[list[Week], Field(min_length=1)]
     review_every: PositiveTime
+    regain_after: PositiveTime | None = None
     assays: AssaysFile
+    assay_change: list[AssayChangeFile] = Field(default_factory=list)
     arm: Annotated[list[ArmFile], Field(min_length=1)]
     trial: TrialFile = Field(default_factory=TrialFile)
     run: RunFile | None = None

@@ -12,7 +12,7 @@ from pkmodel.errors import InputError, unknown_name
 from pkmodel.files import KeyPath
 
 _EXAMPLE = "write KEY=VALUE, such as window=taxit-published or arm.scheduled.adherence.missed=0.15"
-_LISTS = ("arm", "dosing", "cotherapy")
+_LISTS = ("arm", "dosing", "cotherapy", "alternative", "assay_change")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, UnknownNameError
-from scenarios.policies.escalate import EscalateOnLoss
+from scenarios.policies.escalate_on_loss import EscalateOnLoss
 from scenarios.policies.fixed import Fixed
 from scenarios.scenario import Adherence, Scenario
 from scenarios.toml_text import toml_text
@@ -62,9 +62,10 @@ def edited(old: str, new: str, text: str = INFLIXIMAB) -> str:
 # --- what is shipped
 
 
-def test_the_six_scenarios_are_there():
+def test_the_scenarios_are_there():
     assert Scenario.names() == [
         "adalimumab-regimens",
+        "adherence",
         "combination-therapy",
         "dose-escalation",
         "scheduled-vs-episodic",
@@ -234,7 +235,7 @@ def test_one_fault(old, new, said):
         ('[arm.policy]\nname = "fixed"\naction = 1', "has no parameter 'action'"),
         ('[arm.policy]\nname = "escalate-on-loss"\naction = "double-doze"', "did you mean 'double-dose'"),
         ('[arm.policy]\nname = "target-window"\ntarget = "7-4 ug/mL"', "low end at or above its high end"),
-        ("[arm.policy]\nname = 3", "one of: episodic"),
+        ("[arm.policy]\nname = 3", "one of: drug-holiday, episodic"),
         ("[run]\npatients = 0", "run.patients: got 0"),
     ],
 )

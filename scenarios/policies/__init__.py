@@ -1,27 +1,20 @@
-"""Dosing policies by name. One file each; a policy file may define its own and needs no entry elsewhere
-than in :data:`_MODULES`."""
+"""Dosing policies by name. The file ``policies/do_something.py`` holds the policy ``do-something``: its one public
+class. A new file needs no entry anywhere."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
 from pkmodel.errors import Fault, InputError, did_you_mean, unknown_name
 
-_MODULES = {
-    "fixed": "fixed:Fixed",
-    "episodic": "episodic:Episodic",
-    "escalate-on-loss": "escalate:EscalateOnLoss",
-    "phased": "phased:Phased",
-    "target-window": "target_window:AdjustToWindow",
-}
-
 
 def names() -> list[str]:
-    """Names that a scenario file may use."""
-    return sorted(_MODULES)
+    """Names that a scenario file may use; nothing is imported for it."""
+    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(__path__))
 
 
 def policy_class(name: str) -> type:
@@ -32,11 +25,17 @@ def policy_class(name: str) -> type:
     UnknownNameError
         With the nearest valid names.
     """
-    if name not in _MODULES:
-        raise unknown_name("policy", name, _MODULES)
-    module, attribute = _MODULES[name].split(":")
-    found: type = getattr(importlib.import_module(f"scenarios.policies.{module}"), attribute)
-    return found
+    if name not in names():
+        raise unknown_name("policy", name, names())
+    module = importlib.import_module(f"scenarios.policies.{name.replace('-', '_')}")
+    found = [
+        one
+        for key, one in vars(module).items()
+        if isinstance(one, type) and one.__module__ == module.__name__ and not key.startswith("_")
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} has {len(found)} public classes; a policy file has one")
+    return found[0]
 
 
 def make(name: str, parameters: Mapping[str, Any] | None = None) -> Any:

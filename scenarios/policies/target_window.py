@@ -17,6 +17,7 @@ import numpy as np
 
 from pkmodel import units
 from pkmodel.errors import InputError
+from scenarios.amounts import in_mg, raised
 from scenarios.visit import Orders, Visit
 
 
@@ -41,6 +42,7 @@ class AdjustToWindow:
     interval_step: str = "2 weeks"
     dose_step: str = "2.5 mg/kg"
     max_dose: str = "10 mg/kg"
+    _reasons: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _window: tuple[float, float] = field(init=False, repr=False)
     _days: tuple[float, float, float] = field(init=False, repr=False)
     _doses: tuple[units.Amount, units.Amount] = field(init=False, repr=False)
@@ -57,6 +59,13 @@ class AdjustToWindow:
                 "give a positive minimum, a maximum not below it and a positive step",
                 key="min_interval",
             )
+        reasons = (
+            "",
+            f"trough {{level}}, below {self.target}",
+            f"trough {{level}}, above {self.target}",
+            f"trough {{level}}, within {self.target}",
+        )
+        object.__setattr__(self, "_reasons", reasons)
         object.__setattr__(self, "_window", units.window(self.target))
         object.__setattr__(self, "_days", days)
         object.__setattr__(self, "_doses", (units.dose(self.dose_step), units.dose(self.max_dose)))
@@ -65,11 +74,8 @@ class AdjustToWindow:
         """Today's dose as planned; the plan after it by today's sample."""
         low, high = self._window
         shortest, longest, step = self._days
-        raise_by, cap = (
-            amount.value * visit.weight if amount.per_weight else np.full_like(visit.dose, amount.value)
-            for amount in self._doses
-        )
-        judged = visit.due & visit.in_maintenance & visit.sampled
+        raise_by, cap = (in_mg(amount, visit.weight) for amount in self._doses)
+        judged = visit.new_result & visit.at_dose & visit.in_maintenance
         below = judged & (visit.below_lloq | (visit.level < low))
         above = judged & ~visit.below_lloq & (visit.level > high)
 
@@ -77,8 +83,9 @@ class AdjustToWindow:
         can_lower = visit.dose > visit.first_dose
         interval = np.where(below & can_shorten, np.maximum(visit.interval - step, shortest), visit.interval)
         interval = np.where(above & ~can_lower, np.minimum(interval + step, longest), interval)
-        dose = np.where(
-            below & ~can_shorten, np.maximum(np.minimum(visit.dose + raise_by, cap), visit.dose), visit.dose
-        )
+        dose = np.where(below & ~can_shorten, raised(visit.dose, raise_by, cap), visit.dose)
         dose = np.where(above & can_lower, np.maximum(visit.dose - raise_by, visit.first_dose), dose)
-        return Orders(give=visit.due, amount=visit.dose, dose=dose, interval=interval)
+        reason = np.select([below, above, judged], [1, 2, 3], 0)
+        return Orders(
+            give=visit.due, amount=visit.dose, dose=dose, interval=interval, reason=reason, reasons=self._reasons
+        )

@@ -1,0 +1,167 @@
+"""Response: who has it, who loses it, who gains it again. The truth that a clinic sees as symptoms.
+
+Primary response and its loss are those of :mod:`pkmodel.response`. What comes after a loss follows the rule by which
+the validation report judges rescue (``validation/rescue.py``):
+
+- At the moment of loss the cause is mechanistic with probability ``lambda_mech / lambda(t)``; no drug of the class
+  helps against that. Otherwise the loss was for lack of drug.
+- Response lost for lack of drug is regained with probability ``E(C_e)`` when it is judged again: ``regain_after``
+  days after a change of treatment with the same drug, or on the assessment day of the new drug after a switch.
+- Who never responded does so with probability ``p_max E(C_e)``, by the same uniform number as at first: what was
+  mechanistic stays so within the class.
+- A drug of another class meets the patient anew, with numbers of its own.
+
+Response that was regained is lost by the same hazard, with a new unit exponential. All of this is assumption where it
+goes beyond the first loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkmodel.draws import Draws, Stream, moment
+from pkmodel.kernels import layout as at
+from scenarios.drug_class import class_number
+from scenarios.therapy import Therapy
+from scenarios.visit import Codes, Flags, Floats
+
+
+class Disease:
+    """The course of response in one arm; arrays (patient,).
+
+    Attributes
+    ----------
+    responder
+        Primary response to the scenario's drug.
+    responding
+        Response now, of whatever drug.
+    judged
+        Response was judged at least once.
+    first_loss
+        Day of the first loss of response; infinite: none.
+    losses, regained
+        All losses as (rows, days, whether for lack of drug), and all returns as (rows, day).
+    """
+
+    def __init__(
+        self, therapies: Sequence[Therapy], ids: NDArray[np.int64], draws: Draws, regain_after: float | None
+    ) -> None:
+        n = ids.size
+        self.therapies, self.ids, self.draws, self.regain_after = therapies, ids, draws, regain_after
+        self.assessment_day = therapies[0].drug.response.assessment_day
+        self.lags = [therapy.drug.response.lags(ids, draws) for therapy in therapies]
+        self.classes = np.array([class_number(therapy.drug.name) for therapy in therapies], np.int8)
+        self.responder = np.zeros(n, np.bool_)
+        self.responding = np.zeros(n, np.bool_)
+        self.judged = np.zeros(n, np.bool_)
+        self.ever = np.zeros(n, np.bool_)  # has responded to something
+        self.first_loss = np.full(n, math.inf)
+        self.losses: list[tuple[NDArray[np.intp], Floats, Flags]] = []
+        self.regained: list[tuple[NDArray[np.intp], float]] = []
+        self.judge_on = np.full(n, math.inf)
+        self.lacked_drug = np.zeros(n, np.bool_)
+        self.lost_class = np.full(n, -1, np.int8)  # class of the drug under which response was lost last
+        self.began = np.zeros(n)  # day on which the present drug was begun
+
+    def follow(self, day: float, drug: Codes) -> None:
+        """Losses up to today, and judgements that are due."""
+        if day == self.assessment_day:
+            self._first_judgement(drug)
+        for number, therapy in enumerate(self.therapies):
+            self._losses(therapy, self.responding & (drug == number))
+        if (self.judge_on <= day).any():
+            for number in range(len(self.therapies)):
+                self._judge_again(number, (self.judge_on <= day) & (drug == number), day)
+
+    def relapsed(self, day: float, drug: Codes) -> Flags:
+        """Whose disease has come back because the drug has been gone for the patient's own time."""
+        since = np.empty(drug.size)
+        lag = np.empty(drug.size)
+        for number, therapy in enumerate(self.therapies):
+            mine = drug == number
+            since[mine] = therapy.state.values[mine, at.BELOW_SINCE]
+            lag[mine] = self.lags[number][mine]
+        return np.asarray(np.maximum(since, self.began) + lag <= day)
+
+    def lost(self) -> Flags:
+        """Once a responder, now without response."""
+        return np.asarray(self.ever & ~self.responding)
+
+    def absent(self) -> Flags:
+        """Response was judged and there has been none."""
+        return np.asarray(self.judged & ~self.ever)
+
+    def changed(self, rows: Flags, day: float) -> None:
+        """Treatment with the same drug was changed: whoever has no response is judged again some time later."""
+        if self.regain_after is not None:
+            self.judge_on = np.where(rows & self.judged & ~self.responding, day + self.regain_after, self.judge_on)
+
+    def switched(self, rows: Flags, day: float, before: Codes, drug: Codes) -> None:
+        """Another drug was begun: responders keep what is left of their patience, the others are judged anew."""
+        if not rows.any():
+            return
+        self.began = np.where(rows, day, self.began)
+        for number, therapy in enumerate(self.therapies):
+            mine = rows & (drug == number)
+            assessment = therapy.drug.response.assessment_day
+            self.judge_on = np.where(mine & ~self.responding, day + assessment, self.judge_on)
+            for old, source in enumerate(self.therapies):
+                kept = mine & self.responding & (before == old)
+                left = source.state.values[kept, at.LOSS_TARGET] - source.state.values[kept, at.LOSS_HAZARD]
+                therapy.state.values[kept, at.LOSS_TARGET] = therapy.state.values[kept, at.LOSS_HAZARD] + left
+                therapy.state.values[kept, at.LOSS_TIME] = math.inf
+        for old, source in enumerate(self.therapies):  # nothing can be lost under a drug that was left
+            away = rows & (drug != old)
+            source.state.values[away, at.LOSS_TARGET] = math.inf
+
+    def _first_judgement(self, drug: Codes) -> None:
+        """Primary response today; responders begin to be at risk of losing it."""
+        therapy = self.therapies[0]
+        values = therapy.state.values
+        here = drug == 0
+        self.responder = therapy.drug.response.responds(values[:, at.EFFECT], self.ids, self.draws) & here
+        patience = self.draws.exponential(Stream.LOSS, self.ids)[:, 0]
+        values[:, at.LOSS_TARGET] = np.where(self.responder, values[:, at.LOSS_HAZARD] + patience, math.inf)
+        self.responding |= self.responder
+        self.ever |= self.responder
+        self.judged |= here
+
+    def _losses(self, therapy: Therapy, at_risk: Flags) -> None:
+        times = therapy.state.values[:, at.LOSS_TIME]
+        rows = np.flatnonzero(at_risk & np.isfinite(times))
+        if not rows.size:
+            return
+        self.responding[rows] = False
+        self.first_loss[rows] = np.minimum(self.first_loss[rows], times[rows])
+        response, kind = therapy.drug.response, class_number(therapy.drug.name)
+        effect = response.effect(therapy.state.values[rows, at.EFFECT])
+        hazard = response.lambda_mech + response.lambda_pk * (1.0 - effect)
+        uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
+        self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
+        self.lost_class[rows] = kind
+        self.losses.append((rows, times[rows].copy(), self.lacked_drug[rows].copy()))
+
+    def _judge_again(self, number: int, due: Flags, day: float) -> None:
+        """Response of those who have none; ``due`` are on drug ``number``."""
+        rows = np.flatnonzero(due & ~self.responding)
+        self.judge_on[due] = math.inf
+        if not rows.size:
+            return
+        therapy, kind = self.therapies[number], int(self.classes[number])
+        response, values, ids = therapy.drug.response, therapy.state.values, self.ids[rows]
+        effect = response.effect(values[rows, at.EFFECT])
+        again = self.draws.uniform(Stream.LOSS, ids, 1, first=2 + 2 * kind)[:, 0] < effect
+        anew = self.draws.uniform(Stream.RESPONSE, ids, 1, first=kind)[:, 0] < response.p_max * effect
+        regained = np.where(self.lost_class[rows] == kind, again & self.lacked_drug[rows], anew)
+        patience = self.draws.exponential(Stream.REGAIN, ids, 1, first=moment(day))[:, 0]
+        values[rows, at.LOSS_TIME] = math.inf
+        values[rows, at.LOSS_TARGET] = np.where(regained, values[rows, at.LOSS_HAZARD] + patience, math.inf)
+        self.responding[rows] = regained
+        self.ever[rows] |= regained
+        self.judged[rows] = True
+        if regained.any():
+            self.regained.append((rows[regained], day))

@@ -1,0 +1,293 @@
+"""What every policy owes: shapes, no tampering, no order of patients, no peeping, a ledger that replays."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import scenarios as sc
+from pkmodel.kernels import layout as at
+from pkmodel.state import State
+from scenarios import policies
+from scenarios.arm import ArmRun
+from scenarios.cohorts import Cohort
+from scenarios.decisions import VOCABULARY
+from scenarios.ledger import COLUMNS, Ledger, read_csv
+from scenarios.ledger_replay import replay
+from scenarios.running import Setting
+from scenarios.visit import Orders, Visit
+
+N, SEED = 160, 5
+
+TRIAL = """
+title = "Contract"
+question = "Does the policy keep to the rules?"
+drug = "infliximab"
+model = "infliximab-fasanmade-2011"
+immunogenicity = "infliximab"
+cohort = "adult-crohn"
+window = "taxit"
+duration = "78 weeks"
+visits_weeks = [0, 2, 6, 14, 22, 30, 38, 46, 54, 62, 70, 78]
+review_every = "2 weeks"
+regain_after = "12 weeks"
+[assays]
+drug = "infliximab-elisa"
+"""
+ARM = """
+[[arm]]
+name = "{name}"
+policy = {{ {policy} }}
+[arm.adherence]
+missed = 0.1
+late = 0.1
+late_by = "2 weeks"
+clustering = 0.2
+[arm.clinic]
+{clinic}
+[[arm.dosing]]
+dose = "5 mg/kg"
+weeks = [0, 2, 6]
+[[arm.dosing]]
+dose = "5 mg/kg"
+every = "8 weeks"
+until = "78 weeks"
+[[arm.alternative]]
+drug = "adalimumab"
+model = "adalimumab-berends-2018"
+immunogenicity = "adalimumab"
+[arm.alternative.assays]
+drug = "adalimumab-elisa"
+drug_sensitive = "tours-elisa"
+drug_tolerant = "idkmonitor-adalimumab"
+[[arm.alternative.dosing]]
+dose = "160 mg"
+weeks = [0]
+[[arm.alternative.dosing]]
+dose = "80 mg"
+weeks = [2]
+[[arm.alternative.dosing]]
+dose = "40 mg"
+every = "2 weeks"
+start = "4 weeks"
+until = "104 weeks"
+"""
+CLINIC = 'turnaround = "7 days"\nearly_by = "3 days"\nvial = "100 mg"\nmax_dose = "10 mg/kg"\nreinduction = true'
+PARAMETERS = {
+    "drug-holiday": 'start = "30 weeks", length = "12 weeks"',
+    "episodic": 'earliest = "14 weeks"',
+    "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
+    "immunomodulator-on-antibody": "stop_when_negative = true",
+    "phased": 'first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }, at = "30 weeks"',
+    "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
+    "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
+    "target-window": 'target = "4-7 ug/mL"',
+}
+NAMES = policies.names()
+
+
+def trial(name, clinic=""):
+    policy = ", ".join(filter(None, [f'name = "{name}"', PARAMETERS.get(name, "")]))
+    return sc.Scenario.parse(TRIAL + ARM.format(name=name, policy=policy, clinic=clinic))
+
+
+class Recorder:
+    """Takes down what the policy inside was shown and what it ordered."""
+
+    def __init__(self, policy):
+        self.policy, self.shown, self.ordered = policy, [], []
+        self.needs_levels = policy.needs_levels
+        self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", False)
+        self.immunomodulator = getattr(policy, "immunomodulator", "thiopurine")
+
+    def __call__(self, visit):
+        orders = self.policy(visit)
+        self.shown.append(visit)
+        self.ordered.append(orders)
+        return orders
+
+
+def go(name, clinic=CLINIC, patients=None, ledger=None, watch=None):
+    scenario = trial(name, clinic)
+    setting = Setting.of(scenario, SEED, 1)
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED) if patients is None else patients
+    recorder = Recorder(scenario.arms[0].policy)
+    arm = replace(scenario.arms[0], policy=recorder)
+    pages = None if ledger is None else ledger.pages(name)
+    run = ArmRun(setting, arm, patients).carry_through(True, watch, pages)
+    return run, recorder
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {name: go(name) for name in NAMES}
+
+
+def arrays(thing):
+    return {f.name: v for f in fields(thing) if isinstance(v := getattr(thing, f.name), np.ndarray)}
+
+
+def test_a_policy_file_holds_one_policy_of_its_name():
+    assert NAMES == sorted({*PARAMETERS, "fixed", "proportional", "stepwise"})
+    for name in NAMES:
+        assert policies.policy_class(name).__module__.endswith(name.replace("-", "_"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_and_numbers(runs, name):
+    for visit, orders in zip(runs[name][1].shown, runs[name][1].ordered, strict=True):
+        for key, values in {**arrays(visit), **arrays(orders)}.items():
+            assert values.shape == (N,), key
+        assert orders.give.dtype == bool
+        for values in (orders.amount, orders.dose):
+            assert np.isfinite(values).all()
+            assert (values >= 0.0).all()
+        assert (orders.interval > 0.0).all()
+        assert not np.isnan(orders.interval).any()
+        if orders.reason is not None:
+            assert (orders.reason >= 0).all()
+            assert (orders.reason < len(orders.reasons)).all()
+        if orders.switch_to is not None:
+            assert (orders.switch_to < len(visit.drugs)).all()
+            assert not (orders.switch_to == visit.drug).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inputs_are_not_changed_and_the_answer_is_the_same_again(runs, name):
+    recorder = runs[name][1]
+    for visit, orders in zip(recorder.shown, recorder.ordered, strict=True):
+        before = {key: values.copy() for key, values in arrays(visit).items()}
+        again = recorder.policy(visit)
+        for key, values in arrays(visit).items():
+            assert np.array_equal(before[key], values, equal_nan=values.dtype.kind == "f")
+        for key, values in arrays(again).items():
+            assert np.array_equal(values, getattr(orders, key)), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_permuted_cohort_gives_permuted_orders(runs, name):
+    order = np.random.default_rng(1).permutation(N)
+    recorder = runs[name][1]
+    for visit, orders in zip(recorder.shown, recorder.ordered, strict=True):
+        mixed = replace(visit, **{key: values[order] for key, values in arrays(visit).items()})
+        for key, values in arrays(recorder.policy(mixed)).items():
+            assert np.array_equal(values, getattr(orders, key)[order]), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_permuted_cohort_gives_a_permuted_trial(runs, name):
+    order = np.random.default_rng(2).permutation(N)
+    mixed, _ = go(name, patients=runs[name][0].patients.take(order))
+    for one, other in zip(runs[name][0].therapies, mixed.therapies, strict=True):
+        assert np.array_equal(one.state.values[order], other.state.values, equal_nan=True)
+    assert np.array_equal(np.array(runs[name][0].free)[:, order], np.array(mixed.free))
+    assert np.array_equal(runs[name][0].plan.total[order], mixed.plan.total)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hidden_truth_changes_no_decision(runs, name, monkeypatch):
+    """While the policy thinks, states, parameters and true concentrations are NaN everywhere."""
+    recorder = runs[name][1]
+
+    def blind(*_):
+        raise AssertionError("a policy asked for the truth")
+
+    for method in ("free_drug", "antibody_total", "antibody_free"):
+        monkeypatch.setattr(State, method, blind)
+    for therapy in runs[name][0].therapies:
+        kept = therapy.state.values.copy(), therapy.state.theta.copy(), therapy.state.subject.copy()
+        therapy.state.values[:] = therapy.state.theta[:] = therapy.state.subject[:] = np.nan
+        for visit, orders in zip(recorder.shown, recorder.ordered, strict=True):
+            for key, values in arrays(recorder.policy(visit)).items():
+                assert np.array_equal(values, getattr(orders, key))
+        therapy.state.values[:], therapy.state.theta[:], therapy.state.subject[:] = kept
+
+
+def test_a_visit_holds_no_truth(runs):
+    """No array of a visit shares memory with a state or a plan, and none equals a hidden column."""
+    for name in NAMES:
+        run, recorder = runs[name]
+        last = arrays(recorder.shown[-1])
+        hidden = [therapy.state.values for therapy in run.therapies] + [therapy.state.theta for therapy in run.therapies]
+        hidden += [value for value in vars(run.plan).values() if isinstance(value, np.ndarray)]
+        for key, values in last.items():
+            assert not any(np.shares_memory(values, other) for other in hidden), key
+        for key in ("level", "titre"):
+            truth = [run.therapies[0].state.values[:, column] for column in range(at.N_STATE)]
+            assert not any(np.array_equal(last[key], column) for column in truth)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("clinic", ["", CLINIC])
+def test_the_ledger_replays_bit_for_bit(name, clinic, tmp_path):
+    ledger = Ledger()
+    antibody = []
+    run, _ = go(
+        name, clinic, ledger=ledger, watch=lambda run, *_: antibody.append([one.state.antibody_total() for one in run.therapies])
+    )
+    ledger.write_csv(tmp_path / "ledger.csv")
+    rows = read_csv(tmp_path / "ledger.csv")
+    assert rows == ledger.rows()
+    again = replay(rows, run.setting, run.arm, run.patients)
+    assert np.array_equal(again.free_drug[0], np.array(run.free))
+    assert np.array_equal(again.antibody, np.swapaxes(np.array(antibody), 0, 1))
+    ours = [column for column in range(at.N_STATE) if column not in (at.LOSS_TIME, at.LOSS_TARGET)]
+    for one, other in zip(run.therapies, again.states, strict=True):
+        assert np.array_equal(one.state.values[:, ours], other.values[:, ours], equal_nan=True)
+
+
+def test_something_happens_in_these_trials(runs):
+    """Every word of the vocabulary occurs, or these tests prove little."""
+    said = set()
+    for name in NAMES:
+        ledger = Ledger()
+        go(name, ledger=ledger)
+        rows = ledger.rows()
+        assert tuple(rows[0]) == COLUMNS
+        said |= {word for row in rows for word in row["decision"].split("+")}
+        for row in rows:
+            assert "{" not in row["reason"]
+            assert row["reason"] != "the policy gives no reason", row
+    expected = {*VOCABULARY, "continue"} - {"stop", "switch-out-of-class", "dose-withheld"}
+    assert said == expected, said ^ expected
+
+
+class NoOp:
+    """As planned, in a policy of its own."""
+
+    needs_levels: ClassVar[bool] = True
+
+    def __call__(self, visit: Visit) -> Orders:
+        return visit.as_planned()
+
+
+def test_a_policy_that_orders_nothing_equals_the_open_loop():
+    scenario = trial("fixed")
+    arm = replace(scenario.arms[0], adherence=None)
+    setting = Setting.of(scenario, SEED, 1)
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED)
+    fixed = ArmRun(setting, arm, patients).carry_through(True)
+    noop = ArmRun(setting, replace(arm, policy=NoOp()), patients).carry_through(True)
+    assert np.array_equal(fixed.state.values, noop.state.values, equal_nan=True)
+    assert np.array_equal(np.array(fixed.free), np.array(noop.free))
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"fixed"}))
+def test_arms_agree_until_they_part(name):
+    """Up to a patient's first decision of the policy, the arm is the fixed one to the last bit."""
+    plain = trial("fixed")
+    ledger = Ledger()
+    both = replace(plain, arms=(plain.arms[0], replace(trial(name).arms[0], name="other")))
+    result = sc.run(both, patients=N, seed=SEED, keep="trajectories", ledger=ledger)
+    first = np.full(N, np.inf)
+    for row in ledger.rows(arm="other"):
+        if row["decision"] not in ("continue", "dose-missed", "dose-late"):
+            first[row["patient"]] = min(first[row["patient"]], row["day"])
+    assert np.isfinite(first).any()
+    before = result.time.values[None, :] <= first[:, None]
+    fixed, other = (result.concentration.sel(arm=one).values for one in ("fixed", "other"))
+    assert np.array_equal(fixed[before], other[before])
+    assert not np.array_equal(fixed, other)
