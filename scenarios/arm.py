@@ -222,8 +222,10 @@ class ArmRun:
                 if mine.any():
                     self.results.take(mine, due, therapy.report_on(samples[k], time), time)
             wanted &= ~who
-        if getattr(policy, "levels_at_symptoms", False):
-            wanted |= with_symptoms & (day < self.leaves)
+        pause = getattr(policy, "levels_at_symptoms", None)
+        if pause is not None:
+            rested = (day - self.results.last_taken >= pause) & (day - self.plan.last_change >= pause)
+            wanted |= with_symptoms & rested & (day < self.leaves)
         for k, therapy in enumerate(self.therapies):
             mine = wanted & (drug == k)
             if mine.any():

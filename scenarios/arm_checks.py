@@ -177,7 +177,9 @@ def _alternatives(arm: Mapping[str, Any], path: KeyPath, seen: set[str]) -> Iter
         here: KeyPath = (*path, "alternative", index)
         for key in ("model", "immunogenicity"):
             if is_path(text_of(one, key) or ""):
-                yield Problem((*here, key), "a file of your own", "name what is shipped: a protocol keeps no copy of it")
+                yield Problem(
+                    (*here, key), "a file of your own", "name what is shipped: a protocol keeps no copy of it"
+                )
                 return
         model, found = load_model(text_of(one, "model"), (*here, "model"))
         yield from found

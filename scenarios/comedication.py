@@ -64,7 +64,7 @@ class Comedication:
         stopped, started = (orders == -1) & now, (orders == 1) & ~now
         self._stop(np.flatnonzero(stopped), day)
         self._start(np.flatnonzero(started), day)
-        return (started.astype(np.int8) - stopped.astype(np.int8)).astype(np.int8)
+        return np.asarray(started.astype(np.int8) - stopped.astype(np.int8), np.int8)
 
     def _start(self, rows: NDArray[np.intp], day: float) -> None:
         number = len(self.kinds) - 1

@@ -31,9 +31,7 @@ _OWN_REASON = {
 }
 
 
-def decisions(
-    visit: Visit, carried: Instructions, away: Absent, drugs: Sequence[str]
-) -> NDArray[np.int32]:
+def decisions(visit: Visit, carried: Instructions, away: Absent, drugs: Sequence[str]) -> NDArray[np.int32]:
     """Return what was decided as bits, one for each word of ``VOCABULARY`` from the lowest; 0 is "continue".
 
     It is read from what became of the orders, not from what a policy says it does.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkmodel.errors import InputError
-from scenarios.canvas import DPI, GREY, INK, LABEL_SIZE, TITLE_SIZE, dress, style_of
+from scenarios.canvas import CAPTION_SIZE, DPI, FAINT, GREY, INK, LABEL_SIZE, TITLE_SIZE, dress, style_of
 from scenarios.decisions import CONTINUE
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def story_figure(story: Story) -> Figure:
         _moments(axes, story)
     doses.set_xlabel("Weeks since first dose", fontsize=LABEL_SIZE, color=INK)
     doses.set_xlim(0.0, story.duration / 7.0)
+    figure.text(
+        0.01,
+        -0.02,
+        "Upright lines, not seen by the clinic: dashed, antibody begins; red, response lost; green, response back.",
+        fontsize=CAPTION_SIZE,
+        color=FAINT,
+    )
     levels.set_title(
         f"Patient {story.patient}, {story.arm}: a virtual patient", loc="left", fontsize=TITLE_SIZE, color=INK
     )
@@ -52,7 +59,7 @@ def save(story: Story, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise InputError.one(f"'{path}' is no .png", "name a file such as story.png", key="--out")
     try:
-        story_figure(story).savefig(path, dpi=DPI)
+        story_figure(story).savefig(path, dpi=DPI, bbox_inches="tight")
     except OSError as error:
         raise InputError.one(f"cannot write {path}: {error.strerror}", "name another file", key="--out") from error
 
@@ -73,7 +80,9 @@ def _levels(axes: Axes, story: Story) -> None:
         axes.plot(below, [story.lloq] * len(below), "v", color=INK, markersize=5, label="seen: below the LLOQ")
     study = [(week, level) for week, level in story.samples if week > 0 and level is not None]
     if study:
-        axes.plot(*zip(*study, strict=True), "o", markerfacecolor="none", color=GREY, markersize=5, label="study sample")
+        axes.plot(
+            *zip(*study, strict=True), "o", markerfacecolor="none", color=GREY, markersize=5, label="study sample"
+        )
     axes.axhline(story.lloq, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_yscale("log")
     axes.set_ylim(bottom=_FLOOR)
@@ -84,7 +93,9 @@ def _levels(axes: Axes, story: Story) -> None:
 def _antibody(axes: Axes, story: Story) -> None:
     for number, name in enumerate(story.drugs):
         if story.antibody[number].max(initial=0.0) > 0.0:
-            axes.plot(story.days / 7.0, story.antibody[number], color=style_of(number).colour, linewidth=1.0, label=name)
+            axes.plot(
+                story.days / 7.0, story.antibody[number], color=style_of(number).colour, linewidth=1.0, label=name
+            )
     seen = {row["sampled_day"]: row["titre_ug_per_mL_eq"] for row in story.rows if row["sampled_day"] is not None}
     titres = [(day / 7.0, titre) for day, titre in seen.items() if titre is not None]
     if titres:

@@ -67,7 +67,7 @@ class Pages:
             return
         reason = np.zeros(n, np.intp) if orders.reason is None else orders.reason
         ahead = np.isfinite(plan.next_due)
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "patient": run.patients.ids,
             "drug": plan.drug,
             "level": visit.level,

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PROTOCOL = "protocol.toml"
 SCORES, COMPARISON, RESULT, LEDGER = "scores.csv", "compare.csv", "result.nc", "ledger.csv"
-WRITTEN = (SCORES, COMPARISON, RESULT, LEDGER, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+WRITTEN = (SCORES, COMPARISON, RESULT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+_OURS = (*WRITTEN, LEDGER)
 _RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
 
@@ -79,7 +80,7 @@ def check_output_directory(path: Path) -> None:
         if there and PROTOCOL not in there:
             problem = f"{path} is not empty and holds no earlier run"
             raise InputError.one(problem, f"{remedy}, or empty this one", key="--out")
-        foreign = sorted(there - {*WRITTEN, *_copied_inputs(path / PROTOCOL)}) if there else []
+        foreign = sorted(there - {*_OURS, *_copied_inputs(path / PROTOCOL)}) if there else []
         if foreign:
             problem = f"{path} holds an earlier run and also {', '.join(foreign[:5])}"
             problem += f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
@@ -140,7 +141,7 @@ def copied_inputs(scenario: Scenario) -> dict[str, Path]:
     """
     names: dict[str, Path] = {}
     for key, source in scenario.files.items():
-        if source.name in WRITTEN or names.get(source.name, source) != source:
+        if source.name in _OURS or names.get(source.name, source) != source:
             raise InputError.one(f"'{source.name}' would overwrite another file of the run", "rename it", key=key)
         names[source.name] = source
     return names

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.observe import Report
-from scenarios.visit import Flags, Floats
+from scenarios.visit import Flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +37,7 @@ class ResultsInHand:
         self.tolerant = np.full(n, -1, np.int8)
         self.titre = np.full(n, math.nan)
         self.sampled_day = np.full(n, math.nan)
+        self.last_taken = np.full(n, -math.inf)  # day of the last sample, in hand or under way
         self.at_dose = np.zeros(n, np.bool_)
         self.samples = np.zeros(n, np.int64)  # taken so far
 
@@ -44,6 +46,7 @@ class ResultsInHand:
         rows = np.flatnonzero(taken)
         self.samples[rows] += 1
         if rows.size:
+            self.last_taken[rows] = day
             self.under_way.append(
                 _UnderWay(arrives=day + self.turnaround, rows=rows, day=day, at_dose=at_dose[rows], report=report)
             )
@@ -85,7 +88,7 @@ class ResultsInHand:
             for one in self.under_way
         ]
 
-    def copies(self) -> dict[str, Floats]:
+    def copies(self) -> dict[str, Any]:
         """For a visit: a policy must not be able to change what is in hand."""
         return {
             "level": self.level.copy(),

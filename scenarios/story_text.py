@@ -29,7 +29,9 @@ def lines(story: Story) -> Iterator[str]:
     if story.samples:
         yield ""
         yield f"Levels at the study's visits, {story.drugs[0]} (not shown to the clinic)"
-        yield "  " + ", ".join(f"week {week:g}: {_level(level, story.lloq)}" for week, level in story.samples if week > 0)
+        yield "  " + ", ".join(
+            f"week {week:g}: {_level(level, story.lloq)}" for week, level in story.samples if week > 0
+        )
 
 
 def _person(story: Story) -> str:
@@ -43,42 +45,43 @@ def _person(story: Story) -> str:
 
 
 def _clinic(rows: Sequence[Row]) -> Iterator[str]:
-    """One line for each row, but doses that go on as planned are drawn together."""
+    """One line for each row, but doses that go on as planned are drawn together; each result is told once."""
     plain: list[Row] = []
+    told: float | None = None
     for row in rows:
-        if _is_plain(row) and (not plain or (row["drug"], row["reason"]) == (plain[-1]["drug"], plain[-1]["reason"])):
+        new = row["sampled_day"] is not None and row["sampled_day"] != told
+        told = row["sampled_day"] if new else told
+        if row["decision"] != CONTINUE or row["dose_mg"] == 0.0 or new:
+            yield from _doses(plain)
+            plain = []
+            yield _event(row, new)
+        elif plain and (row["drug"], row["reason"]) != (plain[-1]["drug"], plain[-1]["reason"]):
+            yield from _doses(plain)
+            plain = [row]
+        else:
             plain.append(row)
-            continue
-        yield from _doses(plain)
-        plain = [row] if _is_plain(row) else []
-        if not plain:
-            yield _event(row)
     yield from _doses(plain)
-
-
-def _is_plain(row: Row) -> bool:
-    """A dose as planned, with no new result behind it."""
-    new = row["sampled_day"] is not None and row["sampled_day"] == row["day"]
-    return row["decision"] == CONTINUE and row["dose_mg"] > 0.0 and not new
 
 
 def _doses(rows: Sequence[Row]) -> Iterator[str]:
     if rows:
         weeks = ", ".join(f"{row['week']:g}" for row in rows)
         amounts = list(dict.fromkeys(f"{row['dose_mg']:.0f} mg" for row in rows))
-        symptoms = "; symptoms go on" if any(row["symptoms"] for row in rows) else ""
+        ill = sum(row["symptoms"] for row in rows)
+        symptoms = "" if not ill else "; with symptoms" if ill == len(rows) else "; with symptoms at some of them"
         plural = "s" if len(rows) > 1 else ""
         yield f"  week{plural} {weeks}: {rows[0]['drug']} {', then '.join(amounts)}, {rows[0]['reason']}{symptoms}"
 
 
-def _event(row: Row) -> str:
+def _event(row: Row, new: bool) -> str:
     said = []
-    if row["symptoms"]:
+    reason = row["reason"]
+    if row["symptoms"] and not reason.startswith("symptoms"):
         said.append("symptoms")
-    if row["sampled_day"] is not None:
+    if new:
         said.append(_sample(row))
     words = row["decision"].replace("+", " and ").replace("-", " ")
-    said.append(f"{words} ({row['reason']})")
+    said.append(f"{words} ({reason})")
     if row["dose_mg"] > 0.0:
         said.append(f"{row['drug']} {row['dose_mg']:.0f} mg given")
     if row["next_dose_mg"] is None:
@@ -92,7 +95,7 @@ def _event(row: Row) -> str:
 def _sample(row: Row) -> str:
     week = row["sampled_day"] / 7.0
     level = "below the LLOQ" if row["blq"] else f"{row['level_ug_per_mL']:.2g} ug/mL"
-    antibody = _RESULT[row["ada_drug_tolerant"]] if row["ada_drug_tolerant"] in _RESULT else "not measured"
+    antibody = _RESULT.get(row["ada_drug_tolerant"], "not measured")
     titre = f", titre {row['titre_ug_per_mL_eq']:.2g} ug/mL-eq" if row["ada_drug_tolerant"] == 1 else ""
     taken = "" if row["sampled_day"] == row["day"] else f", sample of week {week:.3g}"
     return f"level {level}, antibody {antibody}{titre}{taken}"

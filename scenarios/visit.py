@@ -146,8 +146,9 @@ class Policy(Protocol):
     """A dosing policy: a frozen dataclass with ``__call__``.
 
     ``needs_levels`` says whether it wants blood taken at every dose (policies that never look at a level leave
-    it False and cost no assays). A policy may also set ``levels_at_symptoms``: blood is then taken when symptoms
-    appear, and at doses while they last. A policy that starts an immunomodulator names it in an attribute
+    it False and cost no assays). A policy may also have a number ``levels_at_symptoms``: blood is then taken when
+    symptoms appear and at doses while they last, at least so many days after the last sample and the last change of
+    treatment. A policy that starts an immunomodulator names it in an attribute
     ``immunomodulator`` ("thiopurine" or "methotrexate").
     """
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from clinic_trial import CLINIC, PARAMETERS, trial
 
 import scenarios as sc
 from pkmodel.kernels import layout as at
@@ -22,76 +23,7 @@ from scenarios.visit import Orders, Visit
 
 N, SEED = 160, 5
 
-TRIAL = """
-title = "Contract"
-question = "Does the policy keep to the rules?"
-drug = "infliximab"
-model = "infliximab-fasanmade-2011"
-immunogenicity = "infliximab"
-cohort = "adult-crohn"
-window = "taxit"
-duration = "78 weeks"
-visits_weeks = [0, 2, 6, 14, 22, 30, 38, 46, 54, 62, 70, 78]
-review_every = "2 weeks"
-regain_after = "12 weeks"
-[assays]
-drug = "infliximab-elisa"
-"""
-ARM = """
-[[arm]]
-name = "{name}"
-policy = {{ {policy} }}
-[arm.adherence]
-missed = 0.1
-late = 0.1
-late_by = "2 weeks"
-clustering = 0.2
-[arm.clinic]
-{clinic}
-[[arm.dosing]]
-dose = "5 mg/kg"
-weeks = [0, 2, 6]
-[[arm.dosing]]
-dose = "5 mg/kg"
-every = "8 weeks"
-until = "78 weeks"
-[[arm.alternative]]
-drug = "adalimumab"
-model = "adalimumab-berends-2018"
-immunogenicity = "adalimumab"
-[arm.alternative.assays]
-drug = "adalimumab-elisa"
-drug_sensitive = "tours-elisa"
-drug_tolerant = "idkmonitor-adalimumab"
-[[arm.alternative.dosing]]
-dose = "160 mg"
-weeks = [0]
-[[arm.alternative.dosing]]
-dose = "80 mg"
-weeks = [2]
-[[arm.alternative.dosing]]
-dose = "40 mg"
-every = "2 weeks"
-start = "4 weeks"
-until = "104 weeks"
-"""
-CLINIC = 'turnaround = "7 days"\nearly_by = "3 days"\nvial = "100 mg"\nmax_dose = "10 mg/kg"\nreinduction = true'
-PARAMETERS = {
-    "drug-holiday": 'start = "30 weeks", length = "12 weeks"',
-    "episodic": 'earliest = "14 weeks"',
-    "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
-    "immunomodulator-on-antibody": "stop_when_negative = true",
-    "phased": 'first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }, at = "30 weeks"',
-    "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
-    "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
-    "target-window": 'target = "4-7 ug/mL"',
-}
 NAMES = policies.names()
-
-
-def trial(name, clinic=""):
-    policy = ", ".join(filter(None, [f'name = "{name}"', PARAMETERS.get(name, "")]))
-    return sc.Scenario.parse(TRIAL + ARM.format(name=name, policy=policy, clinic=clinic))
 
 
 class Recorder:
@@ -100,7 +32,7 @@ class Recorder:
     def __init__(self, policy):
         self.policy, self.shown, self.ordered = policy, [], []
         self.needs_levels = policy.needs_levels
-        self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", False)
+        self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", None)
         self.immunomodulator = getattr(policy, "immunomodulator", "thiopurine")
 
     def __call__(self, visit):
@@ -131,7 +63,7 @@ def arrays(thing):
 
 
 def test_a_policy_file_holds_one_policy_of_its_name():
-    assert NAMES == sorted({*PARAMETERS, "fixed", "proportional", "stepwise"})
+    assert sorted({*PARAMETERS, "fixed", "proportional", "stepwise"}) == NAMES
     for name in NAMES:
         assert policies.policy_class(name).__module__.endswith(name.replace("-", "_"))
 
@@ -211,7 +143,9 @@ def test_a_visit_holds_no_truth(runs):
     for name in NAMES:
         run, recorder = runs[name]
         last = arrays(recorder.shown[-1])
-        hidden = [therapy.state.values for therapy in run.therapies] + [therapy.state.theta for therapy in run.therapies]
+        hidden = [therapy.state.values for therapy in run.therapies] + [
+            therapy.state.theta for therapy in run.therapies
+        ]
         hidden += [value for value in vars(run.plan).values() if isinstance(value, np.ndarray)]
         for key, values in last.items():
             assert not any(np.shares_memory(values, other) for other in hidden), key
@@ -226,7 +160,10 @@ def test_the_ledger_replays_bit_for_bit(name, clinic, tmp_path):
     ledger = Ledger()
     antibody = []
     run, _ = go(
-        name, clinic, ledger=ledger, watch=lambda run, *_: antibody.append([one.state.antibody_total() for one in run.therapies])
+        name,
+        clinic,
+        ledger=ledger,
+        watch=lambda run, *_: antibody.append([one.state.antibody_total() for one in run.therapies]),
     )
     ledger.write_csv(tmp_path / "ledger.csv")
     rows = read_csv(tmp_path / "ledger.csv")

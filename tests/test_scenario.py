@@ -68,9 +68,14 @@ def test_the_scenarios_are_there():
         "adherence",
         "combination-therapy",
         "dose-escalation",
+        "drug-holiday",
+        "loss-of-response-rescue",
+        "proactive-tdm",
+        "reactive-tdm",
         "scheduled-vs-episodic",
         "steroid-premedication",
         "taxit",
+        "turnaround",
     ]
 
 

@@ -16,11 +16,11 @@ import pytest
 
 import pkmodel as pk
 import scenarios as sc
-from scenarios import policies
 from pkmodel.draws import Draws, Stream
+from scenarios import policies
+from scenarios.arm import ArmRun
 from scenarios.ledger import Ledger
 from scenarios.observe import Report
-from scenarios.arm import ArmRun
 from scenarios.running import Setting
 
 TRUTH = Path(__file__).parents[1].parent / "shared" / "truth" / "adaptive_infliximab_mit"

@@ -50,7 +50,9 @@ class ImmunomodulatorOnAntibody:
             raise unknown_name("antibody assay", self.assay, _ASSAYS, key="assay")
         titre = units.concentration(self.from_titre)
         if titre > 0.0 and self.assay == "drug-sensitive":
-            raise InputError.one("a titre of the drug-sensitive assay is not reported", "leave it out", key="from_titre")
+            raise InputError.one(
+                "a titre of the drug-sensitive assay is not reported", "leave it out", key="from_titre"
+            )
         object.__setattr__(self, "_titre", titre)
         object.__setattr__(self, "_earliest_d", units.time_d(self.earliest))
 

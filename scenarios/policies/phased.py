@@ -30,7 +30,7 @@ class Phased:
     then: Mapping[str, Any]
     at: str
     needs_levels: bool = field(init=False, repr=False)
-    levels_at_symptoms: bool = field(init=False, repr=False)
+    levels_at_symptoms: float | None = field(init=False, repr=False)
     immunomodulator: str = field(init=False, repr=False)
     _at_d: float = field(init=False, repr=False)
     _parts: tuple[Policy, Policy] = field(init=False, repr=False)
@@ -40,7 +40,8 @@ class Phased:
         object.__setattr__(self, "_parts", parts)
         object.__setattr__(self, "_at_d", units.time_d(self.at))
         object.__setattr__(self, "needs_levels", any(part.needs_levels for part in parts))
-        object.__setattr__(self, "levels_at_symptoms", any(getattr(one, "levels_at_symptoms", False) for one in parts))
+        pauses = [getattr(part, "levels_at_symptoms", None) for part in parts]
+        object.__setattr__(self, "levels_at_symptoms", min((one for one in pauses if one is not None), default=None))
         added = [one.immunomodulator for one in parts if hasattr(one, "immunomodulator")]
         if len(set(added)) > 1:
             raise InputError.one(f"one part adds {added[0]}, the other {added[1]}", "name the same in both", key="then")

@@ -56,7 +56,8 @@ class ReactiveTdm:
     at a low titre escalation is an option; above 9 ug/mL-eq (infliximab) or 4 (adalimumab) escalation fails, so a
     high titre counts whatever the level. Antibody is read by the drug-tolerant assay; low titre beside adequate drug
     counts as adequate drug. What is not possible (no such drug declared or left, at the cap, taken already) gives
-    way to the next option of its branch. Blood is taken when symptoms appear and at doses while they last.
+    way to the next option of its branch. Blood is taken when symptoms appear and at doses while they last, not sooner
+    than ``wait`` after a change or another sample.
 
     Parameters
     ----------
@@ -77,7 +78,6 @@ class ReactiveTdm:
     """
 
     needs_levels: ClassVar[bool] = False
-    levels_at_symptoms: ClassVar[bool] = True
     low_drug_no_antibody: str = _ESCALATE
     low_drug_low_titre: str = _ESCALATE
     high_titre: str = _WITHIN
@@ -103,7 +103,9 @@ class ReactiveTdm:
         Cotherapy(drug=self.immunomodulator)
         tables = [self.adequate, self.titre_limit, self.max_dose, self.min_interval]
         if any(set(table) != set(self.adequate) for table in tables):
-            raise InputError.one("the tables by drug name different drugs", "give each drug in all four", key="adequate")
+            raise InputError.one(
+                "the tables by drug name different drugs", "give each drug in all four", key="adequate"
+            )
         limits = (
             parsed_by_drug(self.adequate, units.concentration, "adequate"),
             parsed_by_drug(self.titre_limit, units.concentration, "titre_limit"),
@@ -115,6 +117,11 @@ class ReactiveTdm:
         object.__setattr__(self, "_limits", limits)
         object.__setattr__(self, "_caps", caps)
         object.__setattr__(self, "_wait_d", units.time_d(self.wait))
+
+    @property
+    def levels_at_symptoms(self) -> float:
+        """Days between two samples while symptoms last."""
+        return self._wait_d
 
     def __call__(self, visit: Visit) -> Orders:
         """As planned; what the figure says for whoever has symptoms and a new result."""
@@ -162,7 +169,14 @@ class ReactiveTdm:
         halved = np.minimum(np.maximum(0.5 * visit.interval, shortest), visit.interval)
         return visit.dose, np.where(np.isfinite(shortest), halved, visit.interval)
 
-    def _orders(self, visit: Visit, action: Codes, dose: Floats, interval: Floats, reason: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Orders:
+    def _orders(
+        self,
+        visit: Visit,
+        action: Codes,
+        dose: Floats,
+        interval: Floats,
+        reason: np.ndarray[tuple[int], np.dtype[np.intp]],
+    ) -> Orders:
         more = action == _ACTIONS.index(_ESCALATE)
         interval = np.where(more, interval, visit.interval)
         dose = np.where(more, dose, visit.dose)

@@ -1,0 +1,76 @@
+"""A trial in which clinics do what they do: two drugs, missed and late visits, response that can come back."""
+
+from __future__ import annotations
+
+import scenarios as sc
+
+TRIAL = """
+title = "Contract"
+question = "Does the policy keep to the rules?"
+drug = "infliximab"
+model = "infliximab-fasanmade-2011"
+immunogenicity = "infliximab"
+cohort = "adult-crohn"
+window = "taxit"
+duration = "78 weeks"
+visits_weeks = [0, 2, 6, 14, 22, 30, 38, 46, 54, 62, 70, 78]
+review_every = "2 weeks"
+regain_after = "12 weeks"
+[assays]
+drug = "infliximab-elisa"
+"""
+ARM = """
+[[arm]]
+name = "{name}"
+policy = {{ {policy} }}
+[arm.adherence]
+missed = 0.1
+late = 0.1
+late_by = "2 weeks"
+clustering = 0.2
+[arm.clinic]
+{clinic}
+[[arm.dosing]]
+dose = "5 mg/kg"
+weeks = [0, 2, 6]
+[[arm.dosing]]
+dose = "5 mg/kg"
+every = "8 weeks"
+until = "78 weeks"
+[[arm.alternative]]
+drug = "adalimumab"
+model = "adalimumab-berends-2018"
+immunogenicity = "adalimumab"
+[arm.alternative.assays]
+drug = "adalimumab-elisa"
+drug_sensitive = "tours-elisa"
+drug_tolerant = "idkmonitor-adalimumab"
+[[arm.alternative.dosing]]
+dose = "160 mg"
+weeks = [0]
+[[arm.alternative.dosing]]
+dose = "80 mg"
+weeks = [2]
+[[arm.alternative.dosing]]
+dose = "40 mg"
+every = "2 weeks"
+start = "4 weeks"
+until = "104 weeks"
+"""
+CLINIC = 'turnaround = "7 days"\nearly_by = "3 days"\nvial = "100 mg"\nmax_dose = "10 mg/kg"\nreinduction = true'
+PARAMETERS = {
+    "drug-holiday": 'start = "30 weeks", length = "12 weeks"',
+    "episodic": 'earliest = "14 weeks"',
+    "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
+    "immunomodulator-on-antibody": "stop_when_negative = true",
+    "phased": 'first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }, at = "30 weeks"',
+    "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
+    "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
+    "target-window": 'target = "4-7 ug/mL"',
+}
+
+
+def trial(name, clinic=""):
+    """One arm under the policy of that name."""
+    policy = ", ".join(filter(None, [f'name = "{name}"', PARAMETERS.get(name, "")]))
+    return sc.Scenario.parse(TRIAL + ARM.format(name=name, policy=policy, clinic=clinic))

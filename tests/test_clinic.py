@@ -1,0 +1,283 @@
+"""What clinics do to policies, one thing at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from clinic_trial import trial
+
+import scenarios as sc
+from pkmodel.draws import Draws, Stream, moment
+from pkmodel.kernels import layout as at
+from scenarios.arm import ArmRun
+from scenarios.attendance import propensities
+from scenarios.cohorts import Cohort
+from scenarios.ledger import Ledger
+from scenarios.running import Setting
+from scenarios.scenario_parts import Adherence, Clinic
+
+N, SEED = 120, 7
+
+
+@dataclass(frozen=True)
+class Script:
+    """Does what it is told on given days, to everybody."""
+
+    orders: dict
+    needs_levels: ClassVar[bool] = True
+
+    def __call__(self, visit):
+        return replace(visit.as_planned(), **self.orders.get(visit.day, lambda _: {})(visit))
+
+
+def everybody(value, dtype=bool):
+    return lambda visit: np.full(visit.due.size, value, dtype)
+
+
+def go(clinic=None, policy=None, adherence=None, days=None, n=N):
+    scenario = trial("fixed")
+    arm = replace(scenario.arms[0], adherence=adherence, clinic=clinic or Clinic())
+    arm = arm if policy is None else replace(arm, policy=policy)
+    ledger, shown = Ledger(), []
+    patients = Cohort.load("adult-crohn").sample(n, seed=SEED)
+
+    class Watched:
+        needs_levels = arm.policy.needs_levels
+        levels_at_symptoms = getattr(arm.policy, "levels_at_symptoms", None)
+
+        def __call__(self, visit):
+            shown.append(visit)
+            return arm.policy(visit)
+
+    run = ArmRun(Setting.of(scenario, SEED, 1), replace(arm, policy=Watched()), patients)
+    run.carry_through(True, pages=ledger.pages("arm"))
+    return run, {visit.day: visit for visit in shown}, ledger
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Wants levels, changes nothing."""
+
+    needs_levels: ClassVar[bool] = True
+
+    def __call__(self, visit):
+        return visit.as_planned()
+
+
+# --- samples
+
+
+def test_a_result_is_in_hand_after_its_turnaround():
+    _, at_once, _ = go(policy=Looks())
+    _, late, _ = go(Clinic(turnaround=7.0), Looks())
+    assert (at_once[98.0].sampled_day == 98.0).all()
+    assert at_once[98.0].new_result.all()
+    # with two weeks between visits, a week's turnaround shows on the next of them
+    assert (late[98.0].sampled_day == 42.0).all()
+    assert not late[98.0].new_result.any()
+    assert late[112.0].new_result.all()
+    assert (late[112.0].sampled_day == 98.0).all()
+    assert np.array_equal(late[112.0].level, at_once[98.0].level, equal_nan=True)
+    assert np.array_equal(late[112.0].at_dose, at_once[98.0].at_dose)
+    assert not late[126.0].new_result.any()
+
+
+def test_two_results_under_way_arrive_in_order():
+    _, late, _ = go(Clinic(turnaround=70.0), Looks())
+    assert np.nanmax(late[112.0].sampled_day) == 42.0
+    assert (late[154.0].sampled_day == 42.0).all()
+    assert (late[168.0].sampled_day == 98.0).all()
+
+
+def test_a_sample_drawn_early_is_higher_and_changes_nothing_else():
+    plain, on_time, _ = go(policy=Looks())
+    run, early, _ = go(Clinic(early_by=6), Looks())
+    assert np.array_equal(np.array(plain.free), np.array(run.free))
+    day = 98.0
+    uniform = Draws(SEED).uniform(Stream.SAMPLING, run.patients.ids, 1, first=moment(day))[:, 0]
+    lead = np.floor(7 * uniform)
+    assert set(lead) == set(range(7))
+    assert np.array_equal(early[day].sampled_day, day - lead)
+    assert early[day].at_dose.all()
+    before = lead > 0
+    level = np.nan_to_num(early[day].level)
+    assert np.median(level[before]) > np.median(np.nan_to_num(on_time[day].level)[before])
+    same = ~before
+    assert np.array_equal(early[day].level[same], on_time[day].level[same], equal_nan=True)
+
+
+def test_an_early_sample_shows_the_truth_of_its_day():
+    scenario = trial("fixed")
+    setting = Setting.of(scenario, SEED, 1)
+    exact = replace(
+        setting.laboratory, drug=replace(setting.laboratory.drug, proportional=0.0, additive=0.0, lloq=1e-9)
+    )
+    setting = replace(setting, laboratory=exact, days=tuple(sorted({*setting.days, 95.0})))
+    levels = {}
+    arm = replace(scenario.arms[0], adherence=None, clinic=Clinic(early_by=0), policy=Looks())
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED)
+    ArmRun(setting, arm, patients).carry_through(watch=lambda run, _, day: levels.update({day: run.state.free_drug()}))
+    seen = {}
+
+    class Watched(Looks):
+        def __call__(self, visit):
+            seen[visit.day] = visit
+            return visit.as_planned()
+
+    setting = replace(setting, days=tuple(day for day in setting.days if day != 95.0))
+    ArmRun(setting, replace(arm, clinic=Clinic(early_by=6), policy=Watched()), patients).carry_through()
+    mine = seen[98.0].sampled_day == 95.0
+    assert mine.sum() > 5
+    # a stop restarts the grid of the hazard integral, so this is close, not equal
+    assert np.allclose(seen[98.0].level[mine], levels[95.0][mine], rtol=1e-6, atol=1e-9)
+
+
+def test_who_misses_an_appointment_is_not_sampled():
+    _, visits, ledger = go(policy=Looks(), adherence=Adherence(missed=0.5))
+    missed = {(row["patient"], row["day"]) for row in ledger.rows() if "dose-missed" in row["decision"]}
+    assert len(missed) > 100
+    for patient, day in missed:
+        assert visits[day].sampled_day[patient] != day
+    assert not any(row["dose_mg"] for row in ledger.rows() if (row["patient"], row["day"]) in missed)
+
+
+def test_assays_change_on_a_day():
+    text = trial("fixed").text.replace('immunogenicity = "infliximab"\ncohort', 'immunogenicity = "infliximab"\ncohort')
+    text = text.replace('[[arm]]', '[[assay_change]]\nfrom = "40 weeks"\ndrug = "infliximab-elisa"\n'
+                        'drug_sensitive = "older-elisa"\n\n[[arm]]', 1)  # fmt: skip
+    changed = sc.run(sc.Scenario.parse(text), patients=400, seed=SEED)
+    plain = sc.run(trial("fixed"), patients=400, seed=SEED)
+    older = sc.run(trial("fixed").with_settings(["assays.drug_sensitive=older-elisa"]), patients=400, seed=SEED)
+    before = plain.visit.values < 40
+    assert np.array_equal(changed.ada_drug_sensitive[..., before], plain.ada_drug_sensitive[..., before])
+    assert np.array_equal(changed.ada_drug_sensitive[..., ~before], older.ada_drug_sensitive[..., ~before])
+    assert not np.array_equal(older.ada_drug_sensitive, plain.ada_drug_sensitive)
+    assert np.array_equal(changed.trough, plain.trough)
+
+
+# --- doses
+
+
+@pytest.mark.parametrize(("rounding", "function"), [("up", np.ceil), ("nearest", np.round)])
+def test_doses_come_in_vials(rounding, function):
+    plain, _, _ = go()
+    run, _, ledger = go(Clinic(vial=100.0, rounding=rounding))
+    weight = run.patients.covariates["weight"]
+    expected = 100.0 * function(5.0 * weight / 100.0)
+    for row in ledger.rows():
+        if row["dose_mg"]:
+            assert row["dose_mg"] == expected[row["patient"]]
+    # rounding changes what is given, not the timetable
+    assert np.array_equal(run.plan.counts, plain.plan.counts)
+
+
+def test_rounding_up_stays_below_the_cap_but_never_gives_nothing():
+    from pkmodel.units import dose
+
+    run, _, ledger = go(Clinic(vial=100.0, max_dose=dose("5 mg/kg")))
+    weight = run.patients.covariates["weight"]
+    for row in ledger.rows():
+        assert 0.0 < row["dose_mg"] <= 5.0 * weight[row["patient"]] or row["dose_mg"] == 0.0
+    run, _, _ = go(Clinic(vial=1000.0, max_dose=dose("4 mg/kg")))
+    assert np.allclose(run.plan.total[:, 0] / run.plan.counts[:, 0], 4.0 * weight)
+
+
+def test_a_cap_leaves_the_timetable():
+    from pkmodel.units import dose
+
+    run, _, ledger = go(Clinic(max_dose=dose("4 mg/kg")))
+    days = sorted({row["day"] for row in ledger.rows() if row["dose_mg"]})
+    assert days[:5] == [0.0, 14.0, 42.0, 98.0, 154.0]
+    assert np.allclose(run.plan.total[:, 0], run.plan.counts[:, 0] * 4.0 * run.patients.covariates["weight"])
+
+
+def test_new_intervals_are_on_steps_and_within_limits():
+    script = Script(
+        {154.0: lambda visit: {"interval": 0.3 * visit.interval}, 210.0: lambda visit: {"interval": 9 * visit.interval}}
+    )
+    run, visits, _ = go(Clinic(interval_step=14.0, min_interval=28.0, max_interval=70.0), script)
+    assert (visits[168.0].interval == 28.0).all()  # 16.8 d: one step, then the minimum
+    assert (run.plan.interval == 70.0).all()
+
+
+def test_treatment_stops_after_symptoms_for_long():
+    run, _, ledger = go(Clinic(stop_after=140.0))
+    stopped = [row for row in ledger.rows() if row["decision"] == "stop"]
+    assert len(stopped) > 10
+    for row in stopped:
+        later = [one for one in ledger.rows(patient=row["patient"]) if one["day"] > row["day"]]
+        assert not any(one["dose_mg"] for one in later)
+        assert row["reason"] == "symptoms for too long"
+    assert run.plan.stopped.sum() == len(stopped)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_restart_begins_induction_where_the_clinic_says_so(again):
+    script = Script({
+        210.0: lambda visit: {"pause": everybody(True)(visit), "give": everybody(False)(visit)},
+        350.0: lambda visit: {"restart": everybody(True)(visit)},
+    })  # fmt: skip
+    _, _, ledger = go(Clinic(reinduction=again), script, n=3)
+    days = [row["day"] for row in ledger.rows(patient=0) if row["dose_mg"]]
+    after = [350.0, 364.0, 392.0, 448.0, 504.0] if again else [350.0, 406.0, 462.0, 518.0]
+    assert days == [0.0, 14.0, 42.0, 98.0, 154.0, *after]
+
+
+# --- drugs
+
+
+def test_there_and_back_again():
+    """From infliximab to adalimumab and back: the first drug's antibody and its memory are found again."""
+    to = {154.0: 1, 294.0: 0}
+    script = Script({day: (lambda visit, k=k: {"switch_to": everybody(k, np.int8)(visit)}) for day, k in to.items()})
+    run, visits, ledger = go(policy=script)
+    rows = [row for row in ledger.rows(patient=0) if row["dose_mg"]]
+    by_drug = {name: [row["day"] for row in rows if row["drug"] == name] for name in run.names}
+    assert by_drug["infliximab"] == [0.0, 14.0, 42.0, 98.0, 294.0, 308.0, 336.0, 392.0, 448.0, 504.0]
+    assert by_drug["adalimumab"] == [154.0, 168.0, *np.arange(182.0, 294.0, 14.0)]
+    assert [row["dose_mg"] for row in rows if row["drug"] == "adalimumab"][:3] == [160.0, 80.0, 40.0]
+    assert (visits[168.0].within_class == -1).all()
+    assert (visits[154.0].within_class == 1).all()
+    fixed, _, _ = go()
+    # antibody against the first drug is the same up to the switch, and none of it binds the second
+    assert np.array_equal(np.array(fixed.free)[:11], np.array(run.free)[:11])
+    early = run.therapies[0].state.values[:, at.ONSET_TIME] < 154.0
+    assert early.any()
+    assert (run.therapies[0].state.values[early, at.MEMORY] != 1.0).any()
+    assert np.isnan(visits[154.0].level).sum() < N
+    assert (visits[168.0].drug == 1).all()
+
+
+def test_results_of_the_first_drug_are_gone_after_a_switch():
+    script = Script({154.0: lambda visit: {"switch_to": everybody(1, np.int8)(visit)}})
+    _, visits, _ = go(Clinic(turnaround=21.0), script)
+    assert np.isfinite(visits[154.0].sampled_day).all()
+    after = visits[182.0]
+    assert (
+        not np.isfinite(after.sampled_day).any()
+        or (after.sampled_day[np.isfinite(after.sampled_day)] > 154.0 - 1e-9).all()
+    )
+
+
+# --- patients
+
+
+def test_propensities_have_the_stated_mean_and_clustering():
+    ids = np.arange(40_000)
+    adherence = Adherence(missed=0.2, late=0.09, late_by=7.0, clustering=0.4)
+    chance = 0.29 * propensities(adherence, ids, Draws(1))
+    # four standard errors of the mean of 40,000; the variance of a beta is m (1 - m) times the clustering
+    variance = 0.29 * 0.71 * 0.4
+    assert abs(chance.mean() - 0.29) < 4 * np.sqrt(variance / ids.size)
+    assert abs(chance.var() / variance - 1.0) < 0.05
+    assert (propensities(replace(adherence, clustering=0.0), ids, Draws(1)) == 1.0).all()
+
+
+def test_clustered_patients_miss_as_much_but_differ_more():
+    even, _, _ = go(adherence=Adherence(missed=0.29), n=2000)
+    few, _, _ = go(adherence=Adherence(missed=0.29, clustering=0.5), n=2000)
+    assert abs(even.plan.count.mean() - few.plan.count.mean()) < 0.3
+    assert few.plan.count.var() > 2.0 * even.plan.count.var()

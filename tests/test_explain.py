@@ -1,0 +1,78 @@
+"""One patient's story, and the ledger from the command line."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from click.testing import CliRunner
+
+from scenarios.cli import cli
+from scenarios.explaining import explain
+from scenarios.ledger import COLUMNS, read_csv
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "out"
+    done = CliRunner().invoke(cli, ["run", "reactive-tdm", "--patients", "60", "--ledger", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_the_ledger_is_written(folder):
+    with (folder / "ledger.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == COLUMNS
+    rows = read_csv(folder / "ledger.csv")
+    assert {row["arm"] for row in rows} == {"empiric", "reactive TDM", "reactive TDM, alternatives"}
+    assert len({row["patient"] for row in rows}) == 60
+
+
+def test_a_story_is_that_of_the_run(folder):
+    """Simulated alone again, a patient has the same ledger as among the others."""
+    rows = read_csv(folder / "ledger.csv")
+    changed = {row["patient"] for row in rows if row["arm"] == "reactive TDM" and "switch" in row["decision"]}
+    assert changed
+    for patient in sorted(changed)[:3]:
+        story = explain(folder, patient, "reactive TDM")
+        assert list(story.rows) == [row for row in rows if row["arm"] == "reactive TDM" and row["patient"] == patient]
+
+
+def test_words_and_picture(folder, tmp_path):
+    rows = read_csv(folder / "ledger.csv")
+    patient = next(row["patient"] for row in rows if row["arm"] == "reactive TDM" and "switch" in row["decision"])
+    picture = tmp_path / "story.png"
+    command = ["explain", str(folder), "--patient", str(patient), "--arm", "reactive TDM", "--out", str(picture)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    assert "Not for treating patients" in done.output
+    assert "switch within class (symptoms; " in done.output
+    assert "response is lost" in done.output
+    assert "{" not in done.output
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--patient", "60"], "there is no patient 60; use 0 to 59"),
+        (["--patient", "1", "--arm", "reactive"], "unknown arm 'reactive'"),
+        (["--patient", "1", "--out", "story.pdf"], "is no .png"),
+    ],
+)
+def test_what_is_refused(folder, words, said):
+    done = CliRunner().invoke(cli, ["explain", str(folder), *words])
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path):
+    done = CliRunner().invoke(cli, ["explain", str(tmp_path), "--patient", "1"])
+    assert done.exit_code == 2
+    assert "holds no protocol.toml" in done.output
+
+
+def test_a_ledger_needs_a_place():
+    done = CliRunner().invoke(cli, ["run", "reactive-tdm", "--ledger", "--patients", "10"])
+    assert done.exit_code == 2
+    assert "--ledger needs --out" in done.output
