@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,11 +96,16 @@ def test_taxit_s_arms_are_one_until_randomisation() -> None:
     assert not np.array_equal(one.free, other.free)
 
 
-def test_velayos_saves_what_it_does_not_double() -> None:
-    got = velayos.velayos(Parameters.shipped(), 600)
-    assert 0.0 < got.high_dose.estimate < 100.0
-    assert got.dearest_test == pytest.approx(got.saving.estimate + 120.0)
-    assert got.prices.invented
+def test_velayos_follows_those_who_lost_response_under_both_strategies() -> None:
+    got = velayos.velayos(500)
+    assert 10 < got.saving.n < 200
+    assert got.high_dose[0].estimate < got.high_dose[1].estimate  # testing spares some the high dose
+    gained = got.response[0].estimate - got.response[1].estimate
+    assert got.response_gained.estimate == pytest.approx(gained)
+    prices = got.prices
+    dear = replace(prices.prices["test"], value=got.dearest_test, high=1e9)
+    again = velayos.velayos(500, replace(prices, prices={**prices.prices, "test": dear}))
+    assert again.saving.estimate == pytest.approx(0.0, abs=1e-6)
 
 
 def test_reaction_figures_are_simulated() -> None:
