@@ -63,6 +63,9 @@ def test_trials_scatter_as_the_published_size_says() -> None:
     assert got.significant == pytest.approx(5.0, abs=1.4)
     half = 1.96 * 100 * np.sqrt(0.24 / 228 + 0.24 / 230)
     assert (got.low, got.high) == pytest.approx((-half, half), abs=0.8)
+    unequal = finding(comparison(n=20, n_against=500), [(50.0, 50.0)] * 10)
+    assert unequal.high == pytest.approx(1.96 * 100 * np.sqrt(0.25 / 20 + 0.25 / 500), abs=3.0)
+    assert unequal.low == pytest.approx(-unequal.high, abs=6.0)  # twenty patients: steps of 5 points
     wide = finding(comparison(n=20, n_against=20), [(74.0, 56.0)] * 10)
     large = finding(comparison(n=228, n_against=230), [(74.0, 56.0)] * 10)
     assert wide.says == "null"
