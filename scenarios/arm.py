@@ -20,6 +20,7 @@ from scenarios.comedication import Comedication
 from scenarios.disease import Disease
 from scenarios.drug_class import class_of
 from scenarios.observe import Report
+from scenarios.order_checks import check_orders
 from scenarios.plan import Instructions, Plan
 from scenarios.results_in_hand import ResultsInHand
 from scenarios.scenario_parts import Arm
@@ -154,6 +155,7 @@ class ArmRun:
         due = self.plan.due(day)
         visit = self._visit(number, day, due, away, early)
         orders = self.arm.policy(visit)
+        check_orders(orders, visit, self.arm.policy)
         symptoms_for = np.where(visit.symptoms, day - self.symptoms_since, 0.0)
         carried = as_carried_out(
             orders, visit, self.plan, self.arm.clinic, iv=self.infused[self.plan.drug], symptoms_for=symptoms_for
@@ -180,7 +182,8 @@ class ArmRun:
         symptoms = lost | no_response | relapsed
         appeared = symptoms & ~np.isfinite(self.symptoms_since)
         self.symptoms_since = np.where(symptoms, np.minimum(self.symptoms_since, day), math.inf)
-        self._sample(day, due, symptoms & (due | appeared) & ~away.missed & ~away.late, early)
+        counted = lost | relapsed | (no_response & getattr(self.arm.policy, "primary_nonresponse", True))
+        self._sample(day, due, counted & (due | appeared) & ~away.missed & ~away.late, early)
         new = self.results.receive(day)
         within, out = self._candidates()
         return Visit(

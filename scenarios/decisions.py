@@ -54,7 +54,7 @@ def decisions(visit: Visit, carried: Instructions, away: Absent, drugs: Sequence
         "reduce-dose": kept & (carried.dose < visit.dose),
         "dose-missed": away.missed,
         "dose-late": away.late,
-        "dose-on-demand": carried.give & ~visit.due & kept & ~carried.resume,
+        "dose-on-demand": carried.give & ~visit.due & kept & ~carried.resume & ~(carried.interval < visit.interval),
         "dose-withheld": visit.due & ~carried.give & ~carried.stop & ~carried.pause,
     }
     bits = np.zeros(visit.due.size, np.int32)

@@ -146,10 +146,12 @@ class Policy(Protocol):
     """A dosing policy: a frozen dataclass with ``__call__``.
 
     ``needs_levels`` says whether it wants blood taken at every dose (policies that never look at a level leave
-    it False and cost no assays). A policy may also have a number ``levels_at_symptoms``: blood is then taken when
-    symptoms appear and at doses while they last, at least so many days after the last sample and the last change of
-    treatment. A policy that starts an immunomodulator names it in an attribute
-    ``immunomodulator`` ("thiopurine" or "methotrexate").
+    it False and cost no assays). Optional attributes:
+
+    - ``levels_at_symptoms``, days: blood is taken when symptoms appear and at doses while they last, at least so
+      many days after the last sample and the last change of treatment;
+    - ``primary_nonresponse``: False if that does not concern those who never responded;
+    - ``immunomodulator``, "thiopurine" or "methotrexate": what it starts.
     """
 
     needs_levels: bool

@@ -11,6 +11,7 @@ from clinic_trial import trial
 
 import scenarios as sc
 from pkmodel.draws import Draws, Stream, moment
+from pkmodel.errors import InputError
 from pkmodel.kernels import layout as at
 from scenarios.arm import ArmRun
 from scenarios.attendance import propensities
@@ -281,3 +282,77 @@ def test_clustered_patients_miss_as_much_but_differ_more():
     few, _, _ = go(adherence=Adherence(missed=0.29, clustering=0.5), n=2000)
     assert abs(even.plan.count.mean() - few.plan.count.mean()) < 0.3
     assert few.plan.count.var() > 2.0 * even.plan.count.var()
+
+
+# --- slips of a policy
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"amount": np.full(N, np.nan)}, "amount: orders of Script on day 0: a dose is negative or not a number"),
+        ({"dose": np.full(N, -1.0)}, "dose: orders of Script on day 0: a dose is negative"),
+        ({"interval": np.zeros(N)}, "interval is not positive"),
+        ({"give": np.ones(3, bool)}, r"give: .* shape \(3,\), expected \(120,\)"),
+        ({"switch_to": np.full(N, 2, np.int8)}, "switch_to: .* there are drugs 0 to 1"),
+        ({"switch_to": np.zeros(N, np.int8)}, "a switch to the drug the patient is on"),
+        ({"immunomodulator": np.full(N, 2, np.int8)}, "immunomodulator: "),
+        ({"reason": np.full(N, 1)}, "there are reasons 0 to 0"),
+    ],
+)
+def test_a_policy_s_slip_is_refused(slip, said):
+    scenario = trial("fixed")
+    arm = replace(scenario.arms[0], policy=Script({0.0: lambda _: slip}))
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED)
+    with pytest.raises(InputError, match=said):
+        ArmRun(Setting.of(scenario, SEED, 1), arm, patients).carry_through()
+
+
+# --- what a file may say
+
+PLACES = {
+    "turnaround": ('turnaround = "7 days"', 'turnaround = "7"', "arm.0.clinic.turnaround: "),
+    "early_by": ('early_by = "3 days"', 'early_by = "60 hours"', "write whole days"),
+    "vial": ('vial = "100 mg"', 'vial = "5 mg/kg"', "arm.0.clinic.vial: '5 mg/kg' is an amount per kg"),
+    "rounding": ('vial = "100 mg"', 'rounding = "up"', "'rounding' without 'vial'"),
+    "cap": ('max_dose = "10 mg/kg"', 'max_dose = "10 weeks"', "arm.0.clinic.max_dose: "),
+    "limits": ("reinduction = true", 'min_interval = "8 weeks"\nmax_interval = "4 weeks"', "exchange the limits"),
+    "clustering": ("clustering = 0.2", "clustering = 1.0", "arm.0.adherence.clustering: "),
+    "drug": ('drug = "adalimumab"\nmodel', 'drug = "infliximab"\nmodel', "alternative.0.model: "),
+    "model": ("adalimumab-berends-2018", "adalimumab-berends", "did you mean 'adalimumab-berends-2018'"),
+    "file": ('"adalimumab-berends-2018"', '"mine.toml"', "a protocol keeps no copy"),
+    "layer": ('immunogenicity = "adalimumab"', 'immunogenicity = "infliximab"', "alternative.0.immunogenicity: "),
+    "assay": ('"adalimumab-elisa"', '"infliximab-elisa"', "alternative.0.assays.drug: "),
+    "route": ('dose = "160 mg"', 'dose = "2 mg/kg"', "alternative.0.dosing.0.dose: "),
+    "regain": ('regain_after = "12 weeks"', 'regain_after = "0 weeks"', "regain_after: '0 weeks' is no time"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_a_file_may_not_say(place):
+    from clinic_trial import ARM, CLINIC, TRIAL
+
+    text = TRIAL + ARM.format(name="fixed", policy='name = "fixed"', clinic=CLINIC)
+    old, new, said = PLACES[place]
+    assert old in text
+    with pytest.raises(InputError) as caught:
+        sc.Scenario.parse(text.replace(old, new, 1), file="my.toml")
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("my.toml:")
+
+
+def test_a_drug_can_be_declared_once():
+    from clinic_trial import ARM, TRIAL
+
+    text = TRIAL + ARM.format(name="fixed", policy='name = "fixed"', clinic="")
+    text += text[text.index("[[arm.alternative]]") :]
+    with pytest.raises(InputError, match=r"alternative\.1\.drug: adalimumab is there already"):
+        sc.Scenario.parse(text)
+
+
+def test_settings_reach_clinic_and_alternatives():
+    changed = trial("fixed").with_settings(
+        ["arm.fixed.clinic.turnaround=3 days", "arm.fixed.alternative.0.dosing.0.dose=80 mg"]
+    )
+    assert changed.arms[0].clinic.turnaround == 3.0
+    assert changed.arms[0].alternatives[0].regimen.doses[0].amount.value == 80.0
