@@ -48,8 +48,6 @@ class ArmRun:
         Doses, by patient.
     leaves
         (patient,) day of leaving the trial, infinite for those who stay.
-    tests
-        (patient,) samples that the policy had taken (drug and antibody), beside those of the trial.
     """
 
     def __init__(self, setting: Setting, arm: Arm, patients: Patients) -> None:
@@ -70,9 +68,8 @@ class ArmRun:
         self.disease = Disease(self.therapies, ids, draws, setting.scenario.regain_after)
         self.results = ResultsInHand(n, arm.clinic.turnaround)
         self.propensity = None if arm.adherence is None else propensities(arm.adherence, ids, draws)
-        self.leaves = leaving_days(setting.scenario.design, ids, draws)
-        self.tests = np.zeros(n, np.int64)
         self.symptoms_since = np.full(n, math.inf)
+        self.leaves = leaving_days(setting.scenario.design, ids, draws)
         self.seen: dict[str, list[NDArray[Any]]] = {
             name: []
             for name in (
@@ -151,7 +148,8 @@ class ArmRun:
     def _see_and_decide(
         self, number: int, day: float, early: dict[float, tuple[Flags, list[Floats]]], pages: Pages | None
     ) -> None:
-        self.plan.release(day >= self.leaves)
+        present = day < self.leaves
+        self.plan.leave(~present)
         away = self._absent(day)
         self.plan.skip(away.missed, away.late, 0.0 if self.arm.adherence is None else self.arm.adherence.late_by, day)
         due = self.plan.due(day)
@@ -162,7 +160,7 @@ class ArmRun:
         carried = as_carried_out(
             orders, visit, self.plan, self.arm.clinic, iv=self.infused[self.plan.drug], symptoms_for=symptoms_for
         )
-        carried = self._carry_out(carried, day)
+        carried = self._carry_out(carried.only(present), day)
         if pages is not None:
             pages.take_down(self, visit, orders, carried, away)
 
@@ -226,17 +224,15 @@ class ArmRun:
                 mine = who & due & (drug == k)
                 if mine.any():
                     self.results.take(mine, due, therapy.report_on(samples[k], time), time)
-                    self.tests += mine
             wanted &= ~who
         pause = getattr(policy, "levels_at_symptoms", None)
         if pause is not None:
             rested = (day - self.results.last_taken >= pause) & (day - self.plan.last_change >= pause)
-            wanted |= with_symptoms & rested
+            wanted |= with_symptoms & rested & (day < self.leaves)
         for k, therapy in enumerate(self.therapies):
             mine = wanted & (drug == k)
             if mine.any():
                 self.results.take(mine, due, therapy.report(day), day)
-                self.tests += mine
 
     def _candidates(self) -> tuple[Codes, Codes]:
         """For each patient the first drug not yet had within the present drug's class, and outside it; -1: none."""

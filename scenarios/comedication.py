@@ -86,4 +86,6 @@ class Comedication:
         self, therapy: Therapy, drug: str, rows: NDArray[np.intp], start: float, until: float, *, now: float
     ) -> Events:
         layer = therapy.drug.immunogenicity
+        if layer is None:  # it acts through the antibody layer, and this drug is simulated without one
+            return Events.none()
         return strength_events(drug, rows, self.ids[rows], self.draws, layer, start=start, until=until, now=now)

@@ -159,14 +159,15 @@ def quantities(arm: ArmReadout, drug: str) -> Quantities:
     InputError
         If the result was made by a version that did not count infusions and tests.
     """
-    if arm.tests is None or math.isnan(arm.assessed):
+    if arm.tests is None or arm.injections is None or math.isnan(arm.assessed):
         problem = "the result does not tell infusions, tests and the day of assessment"
         raise InputError.one(problem, "run the scenario again with this version")
     infusions = np.zeros_like(arm.doses) if arm.infusions is None else arm.infusions
     return {
         f"{drug}_mg": arm.drug,
+        **{f"{other}_mg": used for other, used in arm.other_drugs.items()},
         "infusion": infusions,
-        "injection": arm.doses - infusions,
+        "injection": arm.injections,
         "test": arm.tests,
         "infusion_reaction": np.zeros_like(infusions) if arm.reactions is None else arm.reactions,
         "loss_of_response": np.isfinite(arm.loss_time).astype(np.float64),

@@ -138,7 +138,7 @@ class Disease:
         self.responding[rows] = False
         self.first_loss[rows] = np.minimum(self.first_loss[rows], times[rows])
         response, kind = therapy.drug.response, class_number(therapy.drug.name)
-        effect = response.effect(therapy.state.values[rows, at.EFFECT])
+        effect = therapy.state.values[rows, at.EFFECT]
         hazard = response.lambda_mech + response.lambda_pk * (1.0 - effect)
         uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
         self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
@@ -153,7 +153,7 @@ class Disease:
             return
         therapy, kind = self.therapies[number], int(self.classes[number])
         response, values, ids = therapy.drug.response, therapy.state.values, self.ids[rows]
-        effect = response.effect(values[rows, at.EFFECT])
+        effect = values[rows, at.EFFECT]
         again = self.draws.uniform(Stream.LOSS, ids, 1, first=2 + 2 * kind)[:, 0] < effect
         anew = self.draws.uniform(Stream.RESPONSE, ids, 1, first=kind)[:, 0] < response.p_max * effect
         regained = np.where(self.lost_class[rows] == kind, again & self.lacked_drug[rows], anew)

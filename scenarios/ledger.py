@@ -61,7 +61,8 @@ class Pages:
         symptoms = visit.symptoms
         appeared = symptoms if self.had_symptoms is None else symptoms & ~self.had_symptoms
         self.had_symptoms = symptoms
-        rows = np.flatnonzero((bits != 0) | visit.due | carried.give | visit.new_result | appeared)
+        seen = visit.due | carried.give | visit.new_result | appeared
+        rows = np.flatnonzero(((bits != 0) | seen) & (visit.day < run.leaves))
         if not rows.size:
             return
         reason = np.zeros(n, np.intp) if orders.reason is None else orders.reason

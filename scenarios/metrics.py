@@ -102,16 +102,16 @@ def in_response(arm: ArmReadout) -> Iterator[Reading]:
     """Share of patients with response at a visit, to whatever drug and at whatever attempt (percent)."""
     if arm.responding is not None:
         for column, visit in enumerate(arm.visits):
-            yield Reading(
-                "in_response", visit, "percent", Share(event=arm.responding[:, column], among=arm.seen_at(column))
-            )
+            event = arm.responding[:, column]
+            yield Reading("in_response", visit, "percent", Share(event=event, among=arm.seen_at(column)))
 
 
 def switched(arm: ArmReadout) -> Iterator[Reading]:
     """Share of patients who are on another drug than the scenario's at a visit (percent)."""
     if arm.switched is not None:
         for column, visit in enumerate(arm.visits):
-            yield Reading("switched", visit, "percent", Share(event=arm.switched[:, column], among=arm.seen_at(column)))
+            event = arm.switched[:, column]
+            yield Reading("switched", visit, "percent", Share(event=event, among=arm.seen_at(column)))
 
 
 def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,21 @@ class Instructions:
         """Whose timetable begins today: the new drug's, or the present one's again."""
         return np.asarray((self.switch_to >= 0) | self.begin_again)
 
+    def only(self, rows: Flags) -> Instructions:
+        """These instructions for ``rows``, and none for the others."""
+        if rows.all():
+            return self
+        return replace(
+            self,
+            give=self.give & rows,
+            switch_to=np.where(rows, self.switch_to, -1).astype(np.int8),
+            begin_again=self.begin_again & rows,
+            resume=self.resume & rows,
+            immunomodulator=np.where(rows, self.immunomodulator, 0).astype(np.int8),
+            pause=self.pause & rows,
+            stop=self.stop & rows,
+        )
+
 
 class Plan:
     """Book-keeping of one arm; internal to a run (policies see copies of what they may see).
@@ -143,9 +158,8 @@ class Plan:
         self.next_due = np.where(late, day + late_by, self.next_due)
         self.postponed |= late
 
-    def release(self, gone: Flags) -> None:
-        """No more appointments for patients who have left the trial."""
-        self.stopped |= gone
+    def leave(self, gone: Flags) -> None:
+        """Patients who have left the trial have no appointments."""
         self.next_due = np.where(gone, math.inf, self.next_due)
 
     def carry_out(self, orders: Instructions, day: float) -> NDArray[np.intp]:

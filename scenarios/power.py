@@ -43,7 +43,7 @@ COLUMNS = (
     "percent", "percent_against", "difference",
 )  # fmt: skip
 GROUPS, FEWEST_GROUPS = 20, 5
-SMALLEST_POOL = 2000
+POOL_TRIALS, SMALLEST_POOL = 40, 4000  # a pool holds so many of the largest trial: groups of two, so that trials differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,7 +138,7 @@ def power(
     trials
         Simulated trials of each size.
     pool
-        Virtual patients to draw from; None for 20 times the largest trial, at least 2,000.
+        Virtual patients to draw from; None for 40 times the largest trial, at least 4,000.
     seed
         Of the patients and of who is drawn.
     alpha
@@ -165,7 +165,7 @@ def power(
         raise unknown_name("arm", reference, names)
     _check(names, sizes, trials, alpha)
     largest = sum(_parts(scenario, max(sizes)))
-    total = pool if pool is not None else max(GROUPS * largest, SMALLEST_POOL)
+    total = pool if pool is not None else max(POOL_TRIALS * largest, SMALLEST_POOL)
     groups = min(GROUPS, total // largest)
     if groups < FEWEST_GROUPS:
         problem = f"a pool of {total:,} holds {groups} of the largest trial ({largest:,} patients)"

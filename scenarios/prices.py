@@ -18,6 +18,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
     {
         "infliximab_mg": "1 mg of infliximab",
         "adalimumab_mg": "1 mg of adalimumab",
+        "vedolizumab_mg": "1 mg of vedolizumab",
         "infusion": "giving an infusion",
         "injection": "giving an injection",
         "test": "a sample of a policy",

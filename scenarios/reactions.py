@@ -91,15 +91,18 @@ class Reactions:
 
 
 class InfusionLog:
-    """Infusions and reactions of one arm, counted as they happen; arrays (patient,)."""
+    """Infusions of one drug in one arm and the reactions to them, counted as they happen; arrays (patient,)."""
 
     def __init__(self, model: Reactions | None, ids: NDArray[np.int64], draws: Draws) -> None:
         self.model, self.ids, self.draws = model, ids, draws
         self.infusions = np.zeros(len(ids), np.int64)
         self.reactions = np.zeros(len(ids), np.int64)
+        self._last = np.full(len(ids), -np.inf)
 
-    def note(self, rows: NDArray[np.int64], day: float, *, antibody: Floats, gap: Floats, premedicated: bool) -> None:
-        """Count the infusions that ``rows`` get on a day; ``antibody`` and ``gap`` are those rows' own."""
+    def note(self, rows: NDArray[np.intp], day: float, *, antibody: Floats, premedicated: bool) -> None:
+        """Count the infusions that ``rows`` get on a day; ``antibody`` is those rows' own, just before."""
+        gap = day - self._last[rows]
+        self._last[rows] = day
         self.infusions[rows] += 1
         if self.model is not None:
             uniform = self.draws.uniform(Stream.REACTION, self.ids[rows], 1, first=moment(day))[:, 0]

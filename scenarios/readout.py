@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pkmodel.windows import TargetWindow
 
 DAYS_PER_YEAR = 365.25
+_OTHER = "dose_total_"
 UNSEEN = -9
 """Zone of a visit after the patient has left."""
 
@@ -67,6 +69,10 @@ class ArmReadout:
     infusions, reactions
         (patient,) infusions, and those with an acute reaction; None if nobody was infused in any arm, or the result
         does not tell.
+    injections
+        (patient,) injections; None if the result does not tell.
+    other_drugs
+        (patient,) mg given of other drugs than the scenario's, by name.
     responding, switched
         (patient, visit) response now, and on another drug than the scenario's; None in scenarios in which response
         cannot come back, and in which nobody can switch.
@@ -93,6 +99,8 @@ class ArmReadout:
     tests: FloatArray | None = None
     infusions: FloatArray | None = None
     reactions: FloatArray | None = None
+    injections: FloatArray | None = None
+    other_drugs: Mapping[str, FloatArray] = field(default_factory=dict)
     responding: BoolArray | None = None
     switched: BoolArray | None = None
 
@@ -215,9 +223,13 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         assessed=float(result.attrs.get("assessment_d", math.nan)),
         tests=one["tests"].values.astype(np.float64) if "tests" in one else None,
         infusions=one["infusions"].values.astype(np.float64) if infused else None,
-        reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
+        injections=one["injections"].values.astype(np.float64) if "injections" in one else None,
+        other_drugs={
+            str(name).removeprefix(_OTHER): one[name].values for name in one.data_vars if str(name).startswith(_OTHER)
+        },
         responding=codes("responding").astype(np.bool_) if "responding" in one else None,
         switched=codes("drug_number") != 0 if "drug_number" in one else None,
+        reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
     )
 
 

@@ -39,10 +39,12 @@ class ResultsInHand:
         self.sampled_day = np.full(n, math.nan)
         self.last_taken = np.full(n, -math.inf)  # day of the last sample, in hand or under way
         self.at_dose = np.zeros(n, np.bool_)
+        self.samples = np.zeros(n, np.int64)  # taken so far
 
     def take(self, taken: Flags, at_dose: Flags, report: Report, day: float) -> None:
         """Send samples of ``day`` off to the laboratory."""
         rows = np.flatnonzero(taken)
+        self.samples[rows] += 1
         if rows.size:
             self.last_taken[rows] = day
             self.under_way.append(

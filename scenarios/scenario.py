@@ -26,7 +26,6 @@ __all__ = ["Adherence", "Arm", "AssayPanel", "RunSettings", "Scenario", "TrialDe
 
 _DATA = Path(__file__).parent / "data"
 _NOT_THE_SCENARIO = ("run", "versions")
-_DAYS_PER_YEAR = 365.25
 _SMALL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
 
 

@@ -43,7 +43,7 @@ def build_panel(assays: AssaysFile) -> AssayPanel:
 
 
 def build_design(trial: TrialFile, arms: int) -> TrialDesign:
-    """Who is in which arm, and who leaves."""
+    """Who is in which of so many arms, and who leaves."""
     return TrialDesign(
         randomised=trial.design == "randomised",
         ratio=tuple(trial.ratio or [1] * arms),

@@ -45,12 +45,14 @@ class Store:
             "responder": np.empty((arms, n), np.bool_),
             "loss_time": np.empty((arms, n)),
             "onset_time": np.empty((arms, n)),
-            "infusions": np.empty((arms, n), np.int16),
             "tests": np.empty((arms, n), np.int16),
+            "infusions": np.empty((arms, n), np.int16),
+            "injections": np.empty((arms, n), np.int16),
         }
-        drugs = {scenario.drug, *(one.drug for arm in scenario.arms for one in arm.alternatives)}
-        if any(Reactions.for_drug(drug) for drug in drugs):
-            self.by_patient["reactions"] = np.empty((arms, n), np.int16)
+        others = {one.drug for arm in scenario.arms for one in arm.alternatives} - {scenario.drug}
+        self.by_patient |= {f"dose_total_{drug}": np.zeros((arms, n)) for drug in sorted(others)}
+        if any(Reactions.for_drug(drug) for drug in {scenario.drug, *others}):
+            self.by_patient["reactions"] = np.zeros((arms, n), np.int16)
         self.several_drugs = any(arm.alternatives for arm in scenario.arms)
         if self.several_drugs or scenario.regain_after is not None:
             self.by_visit["responding"] = np.empty(shape, np.int8)
@@ -72,16 +74,25 @@ class Store:
         self.by_patient["dose_total"][number, rows] = arm.plan.total[:, 0]
         self.by_patient["doses"][number, rows] = arm.plan.counts[:, 0]
         self.by_patient["responder"][number, rows] = arm.responder
-        self.by_patient["tests"][number, rows] = arm.tests
-        logs = [therapy.infusions for therapy in arm.therapies]
-        self.by_patient["infusions"][number, rows] = sum(log.infusions for log in logs)
-        if "reactions" in self.by_patient:
-            self.by_patient["reactions"][number, rows] = sum(log.reactions for log in logs)
+        self._take_use(rows, number, arm)
         onset = arm.state.values[:, at.ONSET_TIME]
         for name, values in (("loss_time", arm.disease.first_loss), ("onset_time", onset)):
             self.by_patient[name][number, rows] = np.where(np.isfinite(values), values, math.nan)
         if self.trajectories is not None:
             self.trajectories[number, rows] = np.stack(arm.free, axis=1)
+
+    def _take_use(self, rows: NDArray[np.int64], number: int, arm: ArmRun) -> None:
+        """What was used beside the scenario's drug, and the reactions to it."""
+        kept = self.by_patient
+        infusions = np.sum([therapy.log.infusions for therapy in arm.therapies], axis=0)
+        kept["tests"][number, rows] = arm.results.samples
+        kept["infusions"][number, rows] = infusions
+        kept["injections"][number, rows] = arm.plan.count - infusions
+        if "reactions" in kept:
+            kept["reactions"][number, rows] = np.sum([therapy.log.reactions for therapy in arm.therapies], axis=0)
+        for column, drug in enumerate(arm.names):
+            if f"dose_total_{drug}" in kept:
+                kept[f"dose_total_{drug}"][number, rows] += arm.plan.total[:, column]
 
     def dataset(self, seed: int) -> xr.Dataset:
         import xarray as xr
@@ -108,10 +119,13 @@ class Store:
             "responder": {"long_name": "primary response at its assessment week"},
             "loss_time": {"units": "day", "long_name": "loss of response; missing if kept to the end"},
             "onset_time": {"units": "day", "long_name": "seroconversion; missing if none"},
-            "infusions": {"units": "1", "long_name": "infusions among the doses"},
             "tests": {"units": "1", "long_name": "samples taken for the policy (drug and antibody)"},
+            "infusions": {"units": "1", "long_name": "infusions given, of all drugs"},
+            "injections": {"units": "1", "long_name": "injections given, of all drugs"},
             "reactions": {"units": "1", "long_name": "infusions with an acute reaction"},
         }
+        for drug in (name.removeprefix("dose_total_") for name in self.by_patient if name.startswith("dose_total_")):
+            about[f"dose_total_{drug}"] = {"units": "mg", "long_name": f"{drug} given in the whole period"}
         variables: dict[str, Any] = {
             name: (("arm", "patient", "visit"), values, about[name]) for name, values in self.by_visit.items()
         }

@@ -65,10 +65,11 @@ class Therapy:
     def __init__(self, drug: Drug, regimen: Regimen, patients: Patients, draws: Draws, threads: int | None) -> None:
         self.drug, self.regimen, self.draws, self.threads = drug, regimen, draws, threads
         self.ids = patients.ids
+        self.log = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
         self.state: State = start(
             drug.model, patients, draws, immunogenicity=drug.immunogenicity, response=drug.response
         )
-        self.infusions = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
+        self.log = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
         self.first_given = np.full(len(patients), np.inf)
         self.waiting = Events.none()
         self.ordered: list[Events] = []
@@ -126,7 +127,7 @@ class Therapy:
             route = resolve_route(planned.route, drug.model.structure, model=drug.model.name)
             if route == "iv":
                 unbound = self.state.antibody_free()[mine]
-                self.infusions.note(mine, day, antibody=unbound, premedicated=planned.premedicated)
+                self.log.note(mine, day, antibody=unbound, premedicated=planned.premedicated)
             factor = None
             if drug.immunogenicity is not None:
                 since_first = day - self.first_given[mine]

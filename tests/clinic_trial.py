@@ -63,6 +63,7 @@ PARAMETERS = {
     "episodic": 'earliest = "14 weeks"',
     "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
     "immunomodulator-on-antibody": "stop_when_negative = true",
+    "phased": 'first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }, at = "30 weeks"',
     "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
     "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
     "target-window": 'target = "4-7 ug/mL"',

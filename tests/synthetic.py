@@ -58,6 +58,7 @@ def synthetic(
     chance = np.random.default_rng(seed + 1)  # apart: what was there before keeps its numbers
     counts = {"infusions": per_patient["doses"].astype(np.int64)}
     counts["reactions"] = chance.binomial(counts["infusions"], 0.05)
+    counts["injections"] = np.zeros_like(counts["infusions"])
     counts["tests"] = chance.integers(0, 4, counts["infusions"].shape)
     by_visit, by_patient = ("arm", "patient", "visit"), ("arm", "patient")
     return xr.Dataset(

@@ -116,7 +116,7 @@ def test_sizes_follow_the_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._parts(trial, 50) == [50, 50]
     unequal = replace(trial, design=replace(trial.design, randomised=True, ratio=(2, 1)))
     assert module._parts(unequal, 50) == [100, 50]
-    assert power(unequal, SHARE, [20], trials=40).pool == 2000
+    assert power(unequal, SHARE, [20], trials=40).pool == 4000
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_log_is_addressed_by_patient_and_day() -> None:
 
     def logged(rows: np.ndarray, day: float) -> np.ndarray:
         log = InfusionLog(SHIPPED, ids, Draws(1))
-        log.note(rows, day, antibody=nothing[rows], gap=nothing[rows], premedicated=False)
+        log.note(rows, day, antibody=nothing[rows], premedicated=False)
         return log.reactions
 
     whole, half = logged(ids, 56.0), logged(ids[::2], 56.0)
@@ -69,7 +69,7 @@ def test_log_is_addressed_by_patient_and_day() -> None:
     # four standard errors of a share of 0.0198 among 4,000
     assert whole.mean() == pytest.approx(1 - math.exp(-0.02), abs=4 * math.sqrt(0.02 / 4000))
     silent = InfusionLog(None, ids, Draws(1))
-    silent.note(ids, 0.0, antibody=nothing, gap=nothing, premedicated=False)
+    silent.note(ids, 0.0, antibody=nothing, premedicated=False)
     assert silent.infusions.all()
     assert not silent.reactions.any()
 

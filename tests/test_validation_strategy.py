@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,9 @@ def test_trials_scatter_as_the_published_size_says() -> None:
     assert got.significant == pytest.approx(5.0, abs=1.4)
     half = 1.96 * 100 * np.sqrt(0.24 / 228 + 0.24 / 230)
     assert (got.low, got.high) == pytest.approx((-half, half), abs=0.8)
+    unequal = finding(comparison(n=20, n_against=500), [(50.0, 50.0)] * 10)
+    assert unequal.high == pytest.approx(1.96 * 100 * np.sqrt(0.25 / 20 + 0.25 / 500), abs=3.0)
+    assert unequal.low == pytest.approx(-unequal.high, abs=6.0)  # twenty patients: steps of 5 points
     wide = finding(comparison(n=20, n_against=20), [(74.0, 56.0)] * 10)
     large = finding(comparison(n=228, n_against=230), [(74.0, 56.0)] * 10)
     assert wide.says == "null"
@@ -94,11 +99,16 @@ def test_taxit_s_arms_are_one_until_randomisation() -> None:
     assert not np.array_equal(one.free, other.free)
 
 
-def test_velayos_saves_what_it_does_not_double() -> None:
-    got = velayos.velayos(Parameters.shipped(), 600)
-    assert 0.0 < got.high_dose.estimate < 100.0
-    assert got.dearest_test == pytest.approx(got.saving.estimate + 120.0)
-    assert got.prices.invented
+def test_velayos_follows_those_who_lost_response_under_both_strategies() -> None:
+    got = velayos.velayos(500)
+    assert 10 < got.saving.n < 200
+    assert got.high_dose[0].estimate < got.high_dose[1].estimate  # testing spares some the high dose
+    gained = got.response[0].estimate - got.response[1].estimate
+    assert got.response_gained.estimate == pytest.approx(gained)
+    prices = got.prices
+    dear = replace(prices.prices["test"], value=got.dearest_test, high=1e9)
+    again = velayos.velayos(500, replace(prices, prices={**prices.prices, "test": dear}))
+    assert again.saving.estimate == pytest.approx(0.0, abs=1e-6)
 
 
 def test_reaction_figures_are_simulated() -> None:

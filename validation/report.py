@@ -56,7 +56,7 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *_tables(found),
         *sections.paired(differences(estimates)),
         *strategy_sections.strategies(trials),
-        *strategy_sections.testing(velayos(best, effort["single"])),
+        *strategy_sections.testing(velayos(effort["single"])),
         *strategy_sections.reactions(checks(best, effort["single"])),
         *sections.wrong(found),
         *_contrast(parts, contrast.washout(best, effort["single"])),

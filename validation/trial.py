@@ -24,7 +24,6 @@ from pkmodel.response import Response
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
 from scenarios.observe import Laboratory
-from scenarios.reactions import Reactions
 from scenarios.setting import Setting, decision_days
 from validation.case import Study
 
@@ -148,7 +147,6 @@ def run_arm(
         draws=draws,
         days=decision_days(scenario, response.assessment_day),
         threads=threads,
-        reactions=Reactions.for_drug(scenario.drug),
     )
     watch = _Watch()
     run = ArmRun(setting, chosen, patients).carry_through(watch=watch)
@@ -172,8 +170,8 @@ def run_arm(
         parameters=parameters,
         assessment_day=response.assessment_day,
         drug_assay=load_drug_assay(scenario.assays.drug, drug=scenario.drug),
-        infusions=run.infusions.infusions,
-        reactions=run.infusions.reactions,
+        infusions=run.therapies[0].log.infusions,
+        reactions=run.therapies[0].log.reactions,
     )
 
 

@@ -1,78 +1,91 @@
-"""Testing before escalating, against escalating everybody: cost of the year after loss of response (Velayos 2013).
+"""Testing before escalating, against escalating everybody: what it costs after loss of response (Velayos 2013).
 
 Velayos is a decision model, not a trial: its costs cannot be reproduced without its prices, which were not read. What
-can be asked is its direction: fewer patients on a high dose, and less money, by how much at which price of a test.
+can be asked is its direction: fewer patients on a high dose, less money, and no worse an outcome.
 
-Patients who lose response on 5 mg/kg every 8 weeks are followed for a year from their next infusion, the trough before
-which is the test. Empiric: the dose is doubled for all. Test-based: it is doubled for those with low drug and no
-antibody; the others change to another biologic, which is assumed to cost what 5 mg/kg of infliximab costs (assumption).
-What the second drug achieves is not simulated. Both are read from one simulated arm: until the test they are the same.
+The two strategies are the arms "empiric" and "reactive TDM" of the scenario ``reactive-tdm``: the dose doubled for all
+and another anti-TNF drug if that fails, or Figure 1 of the review. Only patients who lose response early enough to be
+followed for a year are looked at. Until the loss both arms are the same, so the whole difference comes after it.
 
 Velayos FS et al. Clin Gastroenterol Hepatol 2013;11:654-66. doi:10.1016/j.cgh.2012.12.035
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scenarios.costs import quantities
 from scenarios.intervals import Interval, Mean, Share
 from scenarios.prices import Prices
-from validation.case import studies
-from validation.rescue import rescue
-from validation.trial import Parameters, run_arms
+from scenarios.readout import choose_window, readout
+from scenarios.running import run
+from scenarios.scenario import Scenario
+from validation.trial import SEED
 
-_STUDY, _ARM, _FAMILY = "afif", "dose doubled", "older-elisa"
-LOW = 3.0  # mg/L; the threshold of Velayos 2013 was not read (assumption)
-DOSE = 5.0  # mg/kg, of the study's arm; doubled after loss
-YEAR = 364.0
+SCENARIO, EMPIRIC, TESTED = "reactive-tdm", "empiric", "reactive TDM"
+FOLLOWED = 52 * 7.0  # d
+_STANDARD = 5.0  # mg/kg, of both arms
+_ROUNDING = 1.001
 
-PUBLISHED = {"high_dose": (41.0, 54.0), "cost": (31_870.0, 37_266.0)}
-"""Test-based and empiric, as printed (evidence VELAYOS-HIDOSE and VELAYOS-TEST; USD)."""
+PUBLISHED = {"high_dose": (41.0, 54.0), "cost": (31_870.0, 37_266.0), "response": (63.0, 66.0)}
+"""Test-based and empiric, as printed (evidence VELAYOS-HIDOSE and VELAYOS-TEST; percent, USD)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Velayos:
-    """What testing changes in the year after loss of response.
+    """What testing changes after loss of response, in those who lost it.
 
     Attributes
     ----------
-    high_dose
-        Percent of those who lost response whose dose is doubled when testing (empiric: all).
-    empiric, saving
-        Cost per patient of the year, and how much less testing costs, in the prices' currency.
+    high_dose, response
+        Percent ever given more than 5 mg/kg, and in response at the end: test-based, empiric.
+    response_gained
+        Difference of the latter, paired, percentage points.
+    saving
+        How much less testing costs per patient, in the prices' currency.
     dearest_test
         Price of a test at which the saving is gone.
     """
 
-    high_dose: Interval
-    empiric: Interval
+    high_dose: tuple[Interval, Interval]
+    response: tuple[Interval, Interval]
+    response_gained: Interval
     saving: Interval
     dearest_test: float
     prices: Prices
 
 
-def velayos(parameters: Parameters, n: int, prices: Prices | None = None, threads: int | None = None) -> Velayos:
-    """Simulate the year after loss of response in ``n`` patients who begin treatment."""
+def velayos(n: int, prices: Prices | None = None, threads: int | None = None) -> Velayos:
+    """Follow those of ``n`` patients who lose response, under both strategies."""
     chosen = prices if prices is not None else Prices.load()
-    priced = {name: price.value for name, price in chosen.needed(("infliximab_mg", "infusion", "test")).items()}
-    record = run_arms([(_STUDY, _ARM)], studies(), parameters, n, threads=threads)[_STUDY, _ARM]
-    found = rescue(record)
-    start = record.days[found.column]
-    followed = found.judged & (start + YEAR <= record.days[-1])
-    year = (record.days[None, :] >= start[:, None]) & (record.days[None, :] < (start + YEAR)[:, None])
-    infusions = np.count_nonzero(record.given & year, axis=1)[followed]
-    antibody = record.read(_FAMILY)[np.arange(record.ids.size), found.column][followed]
-    double = (found.level[followed] < LOW) & ~antibody
-    one_dose = DOSE * record.covariates["weight"][followed] * priced["infliximab_mg"]
-    empiric = infusions * (2.0 * one_dose + priced["infusion"])
-    gross = np.where(double, 0.0, infusions * one_dose)
-    saving = Mean(values=gross - priced["test"]).interval()
+    scenario = Scenario.load(SCENARIO)
+    two = replace(scenario, arms=tuple(arm for arm in scenario.arms if arm.name in (EMPIRIC, TESTED)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = run(two, patients=n, seed=SEED, threads=threads)
+    end = float(result.attrs["duration_d"])
+    lost = result["loss_time"].sel(arm=EMPIRIC).values <= end - FOLLOWED
+    mine = result.isel(patient=np.flatnonzero(lost))
+    arms = [readout(mine, arm, choose_window(result)) for arm in (TESTED, EMPIRIC)]
+    used = [quantities(arm, scenario.drug) for arm in arms]
+    priced = chosen.needed(item for item in used[0] if any(one[item].any() for one in used))
+    tested, empiric = (sum(price.value * one[item] for item, price in priced.items()) for one in used)
+    saving = Mean(values=np.asarray(empiric - tested)).interval()
+    more_tests = float(np.mean(used[0]["test"] - used[1]["test"]))
+    weight = mine["weight"].values
+    high = [Share(event=np.asarray(arm.drug > _ROUNDING * _STANDARD * weight * arm.doses)) for arm in arms]
+    in_response = []
+    for arm in arms:
+        assert arm.responding is not None
+        in_response.append(Share(event=arm.responding[:, -1]))
     return Velayos(
-        high_dose=Share(event=double).interval(),
-        empiric=Mean(values=empiric).interval(),
+        high_dose=(high[0].interval(), high[1].interval()),
+        response=(in_response[0].interval(), in_response[1].interval()),
+        response_gained=in_response[0].minus(in_response[1]),
         saving=saving,
-        dearest_test=saving.estimate + priced["test"],
+        dearest_test=chosen.prices["test"].value + saving.estimate / more_tests,
         prices=chosen,
     )

@@ -30,6 +30,8 @@ class Phased:
     then: Mapping[str, Any]
     at: str
     needs_levels: bool = field(init=False, repr=False)
+    levels_at_symptoms: float | None = field(init=False, repr=False)
+    immunomodulator: str = field(init=False, repr=False)
     _at_d: float = field(init=False, repr=False)
     _parts: tuple[Policy, Policy] = field(init=False, repr=False)
 
@@ -37,7 +39,13 @@ class Phased:
         parts = (_policy(self.first, "first"), _policy(self.then, "then"))
         object.__setattr__(self, "_parts", parts)
         object.__setattr__(self, "_at_d", units.time_d(self.at))
-        object.__setattr__(self, "needs_levels", parts[0].needs_levels or parts[1].needs_levels)
+        object.__setattr__(self, "needs_levels", any(part.needs_levels for part in parts))
+        pauses = [getattr(part, "levels_at_symptoms", None) for part in parts]
+        object.__setattr__(self, "levels_at_symptoms", min((one for one in pauses if one is not None), default=None))
+        added = [one.immunomodulator for one in parts if hasattr(one, "immunomodulator")]
+        if len(set(added)) > 1:
+            raise InputError.one(f"one part adds {added[0]}, the other {added[1]}", "name the same in both", key="then")
+        object.__setattr__(self, "immunomodulator", added[0] if added else "thiopurine")
 
     def __call__(self, visit: Visit) -> Orders:
         """Orders of the policy whose time it is."""
