@@ -188,7 +188,7 @@ def _alternatives(arm: Mapping[str, Any], path: KeyPath, seen: set[str]) -> Iter
         if drug in seen:
             yield Problem((*here, "drug"), f"{drug} is there already", "name another drug, or leave it out")
         seen = seen | {drug} if drug else seen
-        yield from immunogenicity_problems(text_of(one, "immunogenicity"), drug, (*here, "immunogenicity"))
+        yield from immunogenicity_problems(text_of(one, "immunogenicity"), drug, model, (*here, "immunogenicity"))
         yield from assay_problems(one.get("assays"), drug, (*here, "assays"))
         routes = list(_dosing(one, model, here))
         yield from (got for got in routes if isinstance(got, Problem))

@@ -86,4 +86,6 @@ class Comedication:
         self, therapy: Therapy, drug: str, rows: NDArray[np.intp], start: float, until: float, *, now: float
     ) -> Events:
         layer = therapy.drug.immunogenicity
+        if layer is None:
+            return Events.none()  # an immunomodulator acts through the antibody layer alone
         return strength_events(drug, rows, self.ids[rows], self.draws, layer, start=start, until=until, now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pkmodel.antibody import NO_LAYER
 from pkmodel.errors import InputError, unknown_name
 from pkmodel.files import KeyPath
 from scenarios.loose import Problem, text_of, told, tried
@@ -44,10 +45,15 @@ def _drugs() -> set[str]:
     return {library.load(name).drug for name in library.models()}
 
 
-def immunogenicity_problems(name: str | None, drug: str | None, path: KeyPath) -> Iterator[Problem]:
-    """Yield what is wrong with the name of an antibody layer."""
-    if name is None:
+def immunogenicity_problems(
+    name: str | None, drug: str | None, model: PopulationModel | None, path: KeyPath
+) -> Iterator[Problem]:
+    """Yield what is wrong with the name of an antibody layer beside a model."""
+    if name is None or name == NO_LAYER:
         return
+    if model is not None and not model.structure.closed_form:
+        problem = f"the antibody layer knows no {model.structure} model ('{model.name}')"
+        yield Problem(path, problem, f"write '{NO_LAYER}', or take a linear model of 1 or 2 compartments")
     from pkmodel.antibody import Immunogenicity
 
     try:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pkmodel
-from pkmodel import library
+from pkmodel import antibody, library
 from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
@@ -52,7 +52,7 @@ class Setting:
 
     scenario: Scenario
     model: PopulationModel
-    immunogenicity: Immunogenicity
+    immunogenicity: Immunogenicity | None
     response: Response
     laboratory: Laboratory
     draws: Draws
@@ -78,7 +78,7 @@ class Setting:
         return cls(
             scenario=scenario,
             model=model,
-            immunogenicity=Immunogenicity.load(scenario.immunogenicity),
+            immunogenicity=antibody.layer(scenario.immunogenicity),
             response=response,
             laboratory=Laboratory.load(scenario.assays, scenario.drug),
             draws=Draws(seed),
@@ -315,6 +315,7 @@ class _Store:
     def _attributes(self, seed: int) -> dict[str, Any]:
         scenario, setting = self.scenario, self.setting
         drugs = {arm.name: [scenario.drug, *(one.drug for one in arm.alternatives)] for arm in scenario.arms}
+        layer = setting.immunogenicity
         return {
             "scenario": scenario.name,
             "title": scenario.title,
@@ -323,7 +324,7 @@ class _Store:
             "drug": scenario.drug,
             "model": scenario.model,
             "cohort": scenario.cohort,
-            "immunogenicity": f"{scenario.immunogenicity} ({setting.immunogenicity.status})",
+            "immunogenicity": scenario.immunogenicity + (f" ({layer.status})" if layer is not None else ""),
             "window": scenario.window,
             "seed": seed,
             "patients": self.n,

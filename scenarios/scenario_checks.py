@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from pkmodel.antibody import NO_LAYER
 from scenarios.arm_checks import arm_problems, window_problems
 from scenarios.drug_checks import assay_problems, drug_problems, immunogenicity_problems, load_model
 from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, tried
@@ -25,7 +26,9 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     if any(one.path == ("drug",) for one in odd):
         drug = None  # what follows would only say the same again
     yield from _cohort(text_of(document, "cohort"))
-    yield from immunogenicity_problems(text_of(document, "immunogenicity"), drug, ("immunogenicity",))
+    yield from immunogenicity_problems(text_of(document, "immunogenicity"), drug, model, ("immunogenicity",))
+    if text_of(document, "immunogenicity") == NO_LAYER:
+        yield from _needs_layer(document.get("arm"))
     yield from window_problems(text_of(document, "window"), drug, ("window",))
     yield from assay_problems(document.get("assays"), drug, ("assays",))
     for index, change in enumerate(tables_in(document.get("assay_change"))):
@@ -40,6 +43,15 @@ def _cohort(name: str | None) -> Iterator[Problem]:
         from scenarios.cohorts import Cohort
 
         yield from tried(lambda: Cohort.load(name), ("cohort",))
+
+
+def _needs_layer(arms: object) -> Iterator[Problem]:
+    """What acts through the antibody layer alone would do nothing without it."""
+    for index, arm in enumerate(tables_in(arms)):
+        for key in ("cotherapy", "premedication"):
+            if arm.get(key):
+                problem = f"{key} acts through the antibody layer, which is '{NO_LAYER}'"
+                yield Problem(("arm", index, key), problem, "leave it out, or name a layer under 'immunogenicity'")
 
 
 def _times(document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel import library
+from pkmodel import antibody, library
 from pkmodel.antibody import Immunogenicity
+from pkmodel.doses import dose_events, occasion_factors
 from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
-from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.response import Response
-from pkmodel.simulation import advance, dose_events, occasion_factors, start
+from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
 from scenarios.observe import Laboratory, Report
 from scenarios.reactions import InfusionLog, Reactions
@@ -39,7 +39,7 @@ class Drug:
 
     name: str
     model: PopulationModel
-    immunogenicity: Immunogenicity
+    immunogenicity: Immunogenicity | None
     response: Response
     laboratories: tuple[tuple[float, Laboratory], ...]
 
@@ -49,7 +49,7 @@ class Drug:
         return cls(
             name=declared.drug,
             model=library.load(declared.model),
-            immunogenicity=Immunogenicity.load(declared.immunogenicity),
+            immunogenicity=antibody.layer(declared.immunogenicity),
             response=Response.load(declared.drug),
             laboratories=((0.0, Laboratory.load(declared.assays, declared.drug)),),
         )
@@ -121,7 +121,10 @@ class Therapy:
             planned = doses[int(k)]
             chosen = entry == k
             mine = rows[chosen]
-            factor = drug.immunogenicity.steroid_factor if planned.premedicated else 1.0
+            steroid = None
+            if drug.immunogenicity is not None:
+                factor = drug.immunogenicity.steroid_factor if planned.premedicated else 1.0
+                steroid = np.full(mine.size, factor)
             route = resolve_route(planned.route, drug.model.structure, model=drug.model.name)
             if route == "iv":
                 self.log.note(mine, day, antibody=self.state.antibody_free()[mine], premedicated=planned.premedicated)
@@ -132,8 +135,8 @@ class Therapy:
                     milligrams[chosen],
                     route=route,
                     duration=planned.duration,
-                    lag=self.state.theta[mine, at.LAG],
-                    steroid=np.full(mine.size, factor),
+                    theta=self.state.theta[mine],
+                    steroid=steroid,
                     occasion=None if occasion is None else occasion[mine],
                 )
             )
