@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pkmodel.antibody import NO_LAYER
 from pkmodel.errors import InputError, unknown_name
 from pkmodel.files import KeyPath
 from scenarios.loose import Problem, text_of, told, tried
@@ -48,7 +49,7 @@ def immunogenicity_problems(
     name: str | None, drug: str | None, model: PopulationModel | None, path: KeyPath
 ) -> Iterator[Problem]:
     """Yield what is wrong with the name of an antibody layer beside its model."""
-    from pkmodel.antibody import NO_LAYER, Immunogenicity
+    from pkmodel.antibody import Immunogenicity
 
     if name is None or name == NO_LAYER:
         return

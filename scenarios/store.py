@@ -63,11 +63,13 @@ class Store:
         self.trajectories = np.empty((arms, n, len(setting.days))) if keep == "trajectories" else None
 
     def take_covariates(self, rows: slice, patients: Patients) -> None:
+        """Take over who a chunk's patients are."""
         self.ids[rows] = patients.ids
         for name, values in patients.covariates.items():
             self.covariates.setdefault(name, np.empty(self.n))[rows] = values
 
     def take_arm(self, rows: NDArray[np.int64], number: int, arm: ArmRun) -> None:
+        """Take over what ``rows`` met in an arm."""
         for name, target in self.by_visit.items():
             for visit, values in enumerate(arm.seen[name]):
                 target[number, rows, visit] = values
@@ -95,6 +97,7 @@ class Store:
                 kept[f"dose_total_{drug}"][number, rows] += arm.plan.total[:, column]
 
     def dataset(self, seed: int) -> xr.Dataset:
+        """The result, with units and attributes."""
         import xarray as xr
 
         scenario = self.scenario

@@ -22,6 +22,7 @@ from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.response import Response
 from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
+from pkmodel.switching import eta_index
 from scenarios.observe import Laboratory, Report
 from scenarios.reactions import InfusionLog, Reactions
 from scenarios.scenario_parts import Alternative
@@ -34,7 +35,8 @@ _FREE, _ANTIBODY_FREE, _ANTIBODY_TOTAL = range(3)  # columns of what `advance` w
 class Drug:
     """A drug as an arm uses it: PK model, antibody layer, response, and the assays by day.
 
-    ``laboratories`` are (from day, laboratory), the first from day 0 on.
+    ``laboratories`` are (from day, laboratory), the first from day 0 on; ``first_eta`` is the address of its first
+    random effect (:mod:`pkmodel.switching`: the effects of two drugs are independent).
     """
 
     name: str
@@ -42,6 +44,7 @@ class Drug:
     immunogenicity: Immunogenicity | None
     response: Response
     laboratories: tuple[tuple[float, Laboratory], ...]
+    first_eta: int = 0
 
     @classmethod
     def of(cls, declared: Alternative) -> Drug:
@@ -52,6 +55,7 @@ class Drug:
             immunogenicity=antibody.layer(declared.immunogenicity),
             response=Response.load(declared.drug),
             laboratories=((0.0, Laboratory.load(declared.assays, declared.drug)),),
+            first_eta=eta_index(declared.drug),
         )
 
     def laboratory(self, day: float) -> Laboratory:
@@ -65,9 +69,13 @@ class Therapy:
     def __init__(self, drug: Drug, regimen: Regimen, patients: Patients, draws: Draws, threads: int | None) -> None:
         self.drug, self.regimen, self.draws, self.threads = drug, regimen, draws, threads
         self.ids = patients.ids
-        self.log = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
         self.state: State = start(
-            drug.model, patients, draws, immunogenicity=drug.immunogenicity, response=drug.response
+            drug.model,
+            patients,
+            draws,
+            immunogenicity=drug.immunogenicity,
+            response=drug.response,
+            first_eta=drug.first_eta,
         )
         self.log = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
         self.first_given = np.full(len(patients), np.inf)
