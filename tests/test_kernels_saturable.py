@@ -371,6 +371,15 @@ def test_an_antibody_layer_is_refused():
         )  # fmt: skip
 
 
+def test_a_change_of_clearance_needs_a_clearance():
+    change = pk.ClearanceChange(time=np.array([10.0]), factor=np.array([2.0]))
+    with pytest.raises(pk.InputError, match="'simple' has no linear clearance that could change"):
+        pk.simulate(
+            pk.PopulationModel.simple(V1=3.0, VMAX=1.0, KM=1.0), pk.Patients.typical(1),
+            pk.Regimen.induction("300 mg"), clearance_change=change,
+        )  # fmt: skip
+
+
 def test_faults_of_a_structure_are_named():
     with pytest.raises(pk.InputError, match="VMAX: is missing; give a positive value in mg/day"):
         pk.Structure(compartments=1, routes=("iv",), elimination="both").complete({"CL": 1.0, "V1": 1.0, "KM": 1.0})
