@@ -31,6 +31,10 @@ class Stream(IntEnum):
     ADA_ASSAY = 9
     ADHERENCE = 10
     COTHERAPY = 11
+    ALLOCATION = 31  # 31 to 39: virtual trials, reactions
+    DROPOUT = 32
+    REACTION = 33
+    RESAMPLING = 34
 
 
 @dataclass(frozen=True, slots=True)
