@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from scenarios.arm import ArmRun
 from scenarios.attendance import propensities
 from scenarios.cohorts import Cohort
 from scenarios.ledger import Ledger
+from scenarios.policies import make
 from scenarios.scenario_parts import Adherence, Clinic
 from scenarios.setting import Setting
 
@@ -256,11 +258,90 @@ def test_results_of_the_first_drug_are_gone_after_a_switch():
     script = Script({154.0: lambda visit: {"switch_to": everybody(1, np.int8)(visit)}})
     _, visits, _ = go(Clinic(turnaround=21.0), script)
     assert np.isfinite(visits[154.0].sampled_day).all()
-    after = visits[182.0]
-    assert (
-        not np.isfinite(after.sampled_day).any()
-        or (after.sampled_day[np.isfinite(after.sampled_day)] > 154.0 - 1e-9).all()
-    )
+    # the sample of the day of the switch would have come in by now; it was of the first drug
+    for day in (168.0, 182.0):
+        assert not np.isfinite(visits[day].sampled_day).any()
+        assert (visits[day].antibody_tolerant == -1).all()
+    assert (visits[196.0].sampled_day == 168.0).all()
+
+
+@pytest.mark.parametrize("stop", [158.0, 300.0])
+def test_an_immunomodulator_that_is_stopped_wears_off(stop):
+    """Also when it is stopped while its strength still rises: the steps of the rise are taken back."""
+    start = 140.0
+    script = Script({
+        start: lambda visit: {"immunomodulator": everybody(1, np.int8)(visit)},
+        stop: lambda visit: {"immunomodulator": everybody(-1, np.int8)(visit)},
+    })  # fmt: skip
+    strength, taken = {}, {}
+
+    def watch(run, _, day):
+        strength[day] = run.state.values[:, at.COTHERAPY].copy()
+        taken[day] = run.comedication.taken(day)
+
+    # steps are weekly: a stop off their beat would leave a step of the rise between two of the fall
+    scenario = trial("fixed").with_settings(["review_every=2 days"])
+    arm = replace(scenario.arms[0], adherence=None, policy=script)
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED)
+    ArmRun(Setting.of(scenario, SEED, 1), arm, patients).carry_through(watch=watch)
+    assert (strength[start] == 0.0).all()
+    assert (strength[start + 14.0] > 0.0).all()
+    assert taken[start].all()
+    assert not taken[stop].any()
+    falling = [day for day in strength if day > stop]
+    for earlier, later in pairwise(falling):
+        assert (strength[later] <= strength[earlier]).all()
+    assert (strength[stop + 86.0] == 0.0).all()
+
+
+def test_orders_that_change_nothing_are_no_decisions():
+    script = Script({day: (lambda visit: {"immunomodulator": everybody(1, np.int8)(visit)}) for day in (140.0, 154.0)})
+    _, visits, ledger = go(policy=script, n=4)
+    added = [row["day"] for row in ledger.rows() if "add-immunomodulator" in row["decision"]]
+    assert added == [140.0] * 4
+    assert visits[154.0].immunomodulator.all()
+    assert not visits[140.0].immunomodulator.any()
+
+
+# --- response
+
+
+def test_response_comes_back_after_a_change_and_only_for_lack_of_drug():
+    script = make("escalate-on-loss", {"action": "halve-interval"})
+    run, visits, _ = go(policy=script, n=600)
+    lost = np.isfinite(run.disease.first_loss)
+    back = np.zeros(600, bool)
+    for rows, day in run.disease.regained:
+        back[rows] = True
+        if day not in visits:  # the last day has no visit
+            continue
+        before, after = visits[day - 14.0], visits[day]
+        assert before.lost_response[rows].all()
+        assert not after.lost_response[rows].any()
+        # judged twelve weeks after the change, on the first decision day then
+        assert (after.days_since_change[rows] >= 84.0).all()
+        assert (after.days_since_change[rows] < 84.0 + 14.0).all()
+    assert 20 < back.sum() < lost.sum()
+    assert not (back & ~lost).any()
+    cause = {}
+    for rows, _, flags in run.disease.losses:
+        for row, lacked in zip(rows, flags, strict=True):
+            cause.setdefault(row, lacked)
+    assert all(cause[row] for row in np.flatnonzero(back))
+    # nobody who carries on is ever judged again
+    fixed, _, _ = go(n=600)
+    assert fixed.disease.regained == []
+    assert np.array_equal(fixed.disease.first_loss, run.disease.first_loss)
+
+
+def test_a_responder_who_changes_the_drug_keeps_the_patience_that_is_left():
+    script = Script({154.0: lambda visit: {"switch_to": everybody(1, np.int8)(visit)}})
+    run, _, _ = go(policy=script)
+    first, second = (therapy.state.values for therapy in run.therapies)
+    switched = run.disease.responder & ~(run.disease.first_loss <= 154.0)
+    assert switched.sum() > 50
+    assert np.isinf(first[:, at.LOSS_TARGET]).all()
+    assert np.isfinite(second[switched, at.LOSS_TARGET]).all()
 
 
 # --- patients
