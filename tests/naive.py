@@ -246,11 +246,15 @@ class NaivePatient:
         later = linear_after(M, x, end - start)
         if end > start:
             path = solve_ivp(
-                lambda t, y: [effect_rate(concentration(t), y[0], self.response), loss_hazard(y[0], self.response)],
-                (start, end), self.y[[EFF, LAM]], dense_output=True, **self.solver,
+                lambda t, y: [
+                    *(M @ y[:6]),
+                    effect_rate(y[A_C] / V1, y[6], self.response),
+                    loss_hazard(y[6], self.response),
+                ],
+                (start, end), [*x, *self.y[[EFF, LAM]]], dense_output=True, **self.solver,
             )  # fmt: skip
-            self._watch_effect(lambda t: path.sol(t)[0], start, end)
-            self.y[[EFF, LAM]] = path.y[:, -1]
+            self._watch_effect(lambda t: path.sol(t)[6], start, end)
+            self.y[[EFF, LAM]] = path.y[6:, -1]
         self.y[[A_D, A_C, A_P]] = later[[A_D, A_C, A_P]]
         self.y[AUC_FREE] += later[AUC]
         self.y[ELIM] += now.CL * later[AUC]
