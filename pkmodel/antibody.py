@@ -3,11 +3,11 @@
 Before onset there is no antibody and disposition is linear. Onset (seroconversion) is a time-to-event process
 driven by exposure::
 
-    dH/dt = h0 m_imm(t) m_steroid(k) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
+    dH/dt = h0 m_imm(t) m_steroid(k) w(t) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
     onset at the first t with  Z m_hla H(t) >= E
 
 with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. The
-hazard wanes with a half-life, from dose to dose, counted from the first: who has tolerated a drug for long rarely
+hazard wanes with a half-life from the first dose on, w(t): who has tolerated a drug for long rarely
 turns against it, and H stays finite (a promotion-time cure model; Yakovlev and Tsodikov 1996, Chen, Ibrahim and Sinha
 1999, doi:10.1080/01621459.1999.10474196), which keeps ratios of hazards what they are. After onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 """
@@ -46,7 +46,7 @@ class Immunogenicity:
     gamma
         Steepness of the tolerance.
     priming_half_life
-        Half-life (d) with which the hazard of onset wanes from dose to dose, counted from the first; infinite: never.
+        Half-life (d) with which the hazard of onset wanes from the first dose on; infinite: never.
     frailty_sd
         SD of log Z.
     hla_factor
@@ -165,6 +165,7 @@ class Immunogenicity:
         row[at.IMM_ONSET], row[at.IMM_PRODUCTION] = self.imm_onset, self.imm_production
         row[at.IMM_CLEARANCE] = clearance_factor if self.imm_clearance else 1.0
         row[at.MEMORY_FACTOR] = self.memory_factor
+        row[at.WANING] = math.log(2.0) / self.priming_half_life
         return row
 
     def subjects(self, patients: Patients, draws: Draws) -> NDArray[np.float64]:
@@ -183,14 +184,6 @@ class Immunogenicity:
         out[:, at.R_MAX] = self.R_max_median * np.exp(self.R_max_sd * normal[:, 1])
         out[:, at.DRIVE_RATE] = np.where(transient, math.log(2.0) / self.transient_half_life, 0.0)
         return out
-
-    def dose_factor(self, since_first: NDArray[np.float64], *, premedicated: bool) -> NDArray[np.float64]:
-        """Multiplier on the onset hazard that holds from a dose to the next, given days since the first dose.
-
-        It halves every ``priming_half_life``; hydrocortisone before the dose multiplies it further.
-        """
-        steroid = self.steroid_factor if premedicated else 1.0
-        return np.asarray(steroid * np.exp2(-np.asarray(since_first) / self.priming_half_life))
 
     def strength(self, tgn: NDArray[np.float64]) -> NDArray[np.float64]:
         """Immunomodulator strength (0..1) at a 6-TGN level: a Hill curve with its half effect at ``tgn_half``,

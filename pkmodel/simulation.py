@@ -67,7 +67,7 @@ def start(
     n = len(patients)
     values = np.zeros((n, at.N_STATE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
-    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
+    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET, at.FIRST_DRUG]] = math.inf
     values[:, at.STEP] = 0.5
     if immunogenicity is None:
         subject = np.zeros((n, at.N_SUBJECT))
@@ -255,8 +255,7 @@ def regimen_events(
     for dose in regimen.doses:
         steroid = None
         if immunogenicity is not None:
-            since_first = np.full(n, dose.time - regimen.doses[0].time)
-            steroid = immunogenicity.dose_factor(since_first, premedicated=dose.premedicated)
+            steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
         parts.append(
             dose_events(
                 rows,

@@ -151,7 +151,7 @@ class ArmRun:
         for k in np.unique(entry[rows]):
             dose = doses[int(k)]
             mine = rows[entry[rows] == k]
-            since_first = day - self.plan.first_given[mine]
+            factor = setting.immunogenicity.steroid_factor if dose.premedicated else 1.0
             parts.append(
                 dose_events(
                     mine,
@@ -160,7 +160,7 @@ class ArmRun:
                     route=resolve_route(dose.route, setting.model.structure, model=setting.model.name),
                     duration=dose.duration,
                     lag=self.state.theta[mine, at.LAG],
-                    steroid=setting.immunogenicity.dose_factor(since_first, premedicated=dose.premedicated),
+                    steroid=np.full(mine.size, factor),
                     occasion=None if occasion is None else occasion[mine],
                 )
             )

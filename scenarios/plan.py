@@ -36,7 +36,6 @@ class Plan:
         self.dose = self.milligrams[:, 0].copy()
         self.interval = self.first_interval.copy()
         self.last_dose = np.full(n, -math.inf)
-        self.first_given = np.full(n, math.inf)
         self.postponed = np.zeros(n, np.bool_)
         self.changes = np.zeros(n, np.int64)
         self.total = np.zeros(n)
@@ -70,7 +69,6 @@ class Plan:
         given = orders.give & (orders.amount > 0.0)
         due = self.due(day)
         self.last_dose = np.where(given, day, self.last_dose)
-        self.first_given = np.where(given, np.minimum(self.first_given, day), self.first_given)
         self.total += np.where(given, orders.amount, 0.0)
         self.count += given
         # an appointment is used up whether or not the dose was given: a dose left out is not made up for

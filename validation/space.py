@@ -56,11 +56,12 @@ FREE: tuple[Free, ...] = (
     Free("hla_factor", 2.0, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
     Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
     Free("cutoff sponsor-bridging", 1.0, 1.0, "log", "mg/L", _WIDE),
-    Free("cutoff older-elisa", 0.2, 1.5, "log", "mg/L", "between a prototype's 0.04 and the nominal 1.69 ug/mL; very wide"),
+    Free("cutoff older-elisa", 1.69, 1.5, "log", "mg/L", "nominal limit of 1.69 ug/mL (from memory), very wide"),
     Free("cutoff idkmonitor", 0.05, 1.0, "log", "mg/L", _WIDE),
     Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
-    Free("EC50 infliximab", 2.0, 0.5, "log", "mg/L", "stated prior"),
-    Free("EC50 adalimumab", 4.0, 0.5, "log", "mg/L", "stated prior"),
+    Free("hill", 2.0, 0.5, "log", "1", "stated prior; one value for both drugs"),
+    Free("EC50 infliximab", 1.0, 0.7, "log", "mg/L", "response goes with a detectable trough (Maser 2006); limits then 1.4 ug/mL and less"),
+    Free("EC50 adalimumab", 2.0, 0.7, "log", "mg/L", "twice infliximab's, as its prior was"),
     Free("EC50_sd", 0.7, 0.3, "log", "log SD", "assumption; one value for both drugs"),
     Free("p_max", 0.90, 0.5, "odds", "probability", "0.90 (0.05); one value for both drugs"),
     Free("lambda_mech", 0.06, 0.5, "log", "1/year", "stated prior, not identified; one value for both drugs"),
@@ -103,6 +104,7 @@ def response(values: Mapping[str, float], drug: str) -> dict[str, float]:
     """Fitted parameters of a drug's response model, in its units (1/day)."""
     return {
         "t_e": values["t_e"],
+        "hill": values["hill"],
         "EC50": values[f"EC50 {drug}"],
         "EC50_sd": values["EC50_sd"],
         "p_max": values["p_max"],

@@ -138,7 +138,7 @@ def _source(name: str, drug: str) -> str:
         return "prior 0.06 per year (log SD 0.5), hardly informed by the figures; validation/calibration.toml"
     if name == "p_max":
         return "calibrated (PANTS primary non-response); one value for both drugs; validation/calibration.toml"
-    if name in ("t_e", "EC50", "EC50_sd"):
+    if name in ("t_e", "hill", "EC50", "EC50_sd"):
         prior = next(one for one in space.FREE if one.name in (name, f"{name} {drug}"))
         return f"prior {prior.centre:g} {prior.unit} (log SD {prior.sd:g}); how far narrowed: validation/calibration.toml"
     if name == "priming_half_life":

@@ -13,6 +13,8 @@ from pkmodel.kernels._jit import jit
 def apply(row, theta, state, immune, kind, value, t, tables):
     """What an event does, at time t, to a row of state and theta (in place)."""
     arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
+    if arrives and state[row, at.FIRST_DRUG] == math.inf:
+        state[row, at.FIRST_DRUG] = t
     if arrives and state[row, at.ONSET_TIME] < math.inf and state[row, at.MEMORY] == 1.0:
         v = theta[row, at.V1]
         c, _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])
