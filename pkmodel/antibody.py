@@ -6,10 +6,12 @@ driven by exposure::
     dH/dt = h0 m_imm(t) m_steroid(k) w(t) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
     onset at the first t with  Z m_hla H(t) >= E
 
-with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. The
-hazard wanes with a half-life from the first dose on, w(t): who has tolerated a drug for long rarely
-turns against it, and H stays finite (a promotion-time cure model; Yakovlev and Tsodikov 1996, Chen, Ibrahim and Sinha
-1999, doi:10.1080/01621459.1999.10474196), which keeps ratios of hazards what they are. After onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
+with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm; E is another
+for another drug. The hazard wanes with a half-life from the first dose on, w(t): who has tolerated a drug for long
+rarely turns against it (Ungar 2014, doi:10.1136/gutjnl-2013-305259: 90 % of antibodies within the first of four
+years). H stays finite, so that some never seroconvert, and ratios of hazards stay what they are: a promotion-time
+cure model (Chen, Ibrahim and Sinha 1999, doi:10.1080/01621459.1999.10474196). After onset antibody is produced and
+binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 """
 
 from __future__ import annotations

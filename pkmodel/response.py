@@ -98,7 +98,7 @@ class Response:
         row[at.E_RELAPSE] = self.C_relapse**self.hill / (self.EC50**self.hill + self.C_relapse**self.hill)
         return row
 
-    def log_EC50(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:  # noqa: N802
+    def log_EC50(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
         """Logarithm of each patient's own EC50 (mg/L), shape (patient,)."""
         return math.log(self.EC50) + self.EC50_sd * draws.normal(Stream.POTENCY, ids)[:, 0]
 

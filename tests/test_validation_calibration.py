@@ -72,7 +72,13 @@ def test_samples_have_the_spread_the_targets_leave(emulator: Emulator) -> None:
 def found(points: np.ndarray) -> Found:
     values = np.tile([target.value for target in targets()], (len(points), 1))
     return Found(
-        best=points[0], best_values=values[0], points=points, values=values, evaluated=1, drawn=20, residual=np.zeros(13)
+        best=points[0],
+        best_values=values[0],
+        points=points,
+        values=values,
+        evaluated=1,
+        drawn=20,
+        residual=np.zeros(13),
     )
 
 

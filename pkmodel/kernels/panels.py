@@ -304,7 +304,21 @@ def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end
                 total = onset
                 onset = threshold - state[at.ONSET_HAZARD]
                 b = _crossing(
-                    theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level, 0, onset, total
+                    theta,
+                    mode,
+                    state,
+                    immune,
+                    response,
+                    log_ec50,
+                    onset_rate,
+                    waning,
+                    a,
+                    b,
+                    knee,
+                    level,
+                    0,
+                    onset,
+                    total,
                 )
                 _, loss, last = _panel(
                     theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level
@@ -313,7 +327,21 @@ def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]
                 state[at.LOSS_TIME] = t0 + _crossing(
-                    theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level, 1, missing, loss
+                    theta,
+                    mode,
+                    state,
+                    immune,
+                    response,
+                    log_ec50,
+                    onset_rate,
+                    waning,
+                    a,
+                    b,
+                    knee,
+                    level,
+                    1,
+                    missing,
+                    loss,
                 )
             state[at.ONSET_HAZARD] += onset
             state[at.LOSS_HAZARD] += loss

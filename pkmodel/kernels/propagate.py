@@ -44,9 +44,7 @@ def _before_onset(theta, state, immune, response, subject, t0, t1, times, k, out
     end = span
     effect = state[at.EFFECT]
     if response[at.K_EFFECT] > 0.0 or onset_rate > 0.0:
-        end, effect = panels.integrate(
-            theta, mode, state, immune, response, subject, onset_rate, t0, span, work, edges
-        )
+        end, effect = panels.integrate(theta, mode, state, immune, response, subject, onset_rate, t0, span, work, edges)
     reached = t1 if end == span else t0 + end
     while k < times.size and times[k] <= reached:
         amount = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, times[k] - t0)
