@@ -201,6 +201,15 @@ def _onset_index(drug: str) -> int:
     return _E if drug == "infliximab" else 1000 + zlib.crc32(drug.encode()) % 2**20
 
 
+NO_LAYER = "none"
+"""What a scenario writes where it simulates the PK model alone."""
+
+
+def layer(name: str) -> Immunogenicity | None:
+    """The antibody layer of a name or path; None for "none"."""
+    return None if name == NO_LAYER else Immunogenicity.load(name)
+
+
 def names() -> list[str]:
     """Names of the shipped antibody layers."""
     return _find("")[1]

@@ -32,6 +32,10 @@ class Stream(IntEnum):
     ADHERENCE = 10
     COTHERAPY = 11
     POTENCY = 12
+    ALLOCATION = 31  # 31 to 39: virtual trials, reactions
+    DROPOUT = 32
+    REACTION = 33
+    RESAMPLING = 34
 
 
 @dataclass(frozen=True, slots=True)

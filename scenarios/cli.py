@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pkmodel import __version__
+from scenarios import cli_trials
 
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
@@ -133,6 +134,10 @@ def validate(quick: bool, out: Path | None) -> None:
     folder = out or Path("validation-report")
     for path in report.write(folder, quick=quick, say=lambda text: click.echo(text, err=True)):
         click.echo(path)
+
+
+for _command in (cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command):
+    cli.add_command(_command)
 
 
 def main() -> None:
