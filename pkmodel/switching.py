@@ -29,7 +29,6 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws

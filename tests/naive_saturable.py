@@ -91,7 +91,7 @@ def simulate_saturable(
             if not below[-1]:
                 below_since = math.inf
             for i in np.flatnonzero(~below[:-1] & below[1:]):
-                below_since = brentq(lambda t, p=path: p.sol(t)[_E] - level, grid[i], grid[i + 1])
+                below_since = brentq(lambda t, p=path, at=level: p.sol(t)[_E] - at, grid[i], grid[i + 1])
             if loss_time == math.inf and y[_LAM] >= loss_target:
                 loss_time = brentq(lambda t, p=path: p.sol(t)[_LAM] - loss_target, stop, following)
     table = np.array([found[float(t)] for t in times])

@@ -124,12 +124,13 @@ def test_neither_day_nor_company_changes_who_a_patient_is(on_infliximab, on_adal
     model = pk.load("adalimumab-ternant-2015")
     earlier = pk.start(pk.load("infliximab-fasanmade-2011"), patients, DRAWS)
     layer = pk.Immunogenicity.load("adalimumab")
-    other_day = pk.switch(earlier, patients, DRAWS, to=model, immunogenicity=layer)
+    response = pk.Response.load("adalimumab")
+    other_day = pk.switch(earlier, patients, DRAWS, to=model, immunogenicity=layer, response=response)
     assert np.array_equal(other_day.theta, on_adalimumab.theta)
     assert np.array_equal(other_day.subject, on_adalimumab.subject)
     few = patients.take(slice(7, 20))
     alone = pk.start(pk.load("infliximab-fasanmade-2011"), few, DRAWS)
-    alone = pk.switch(alone, few, DRAWS, to=model, immunogenicity=layer)
+    alone = pk.switch(alone, few, DRAWS, to=model, immunogenicity=layer, response=response)
     assert np.array_equal(alone.theta, on_adalimumab.theta[7:20])
 
 
