@@ -3,12 +3,15 @@
 Before onset there is no antibody and disposition is linear. Onset (seroconversion) is a time-to-event process
 driven by exposure::
 
-    dH/dt = h0 m_imm(t) m_steroid(k) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
+    dH/dt = h0 m_imm(t) m_steroid(k) w(t) g(C),   g(C) = C/(C + C_ag) / (1 + (C/C_tol)^gamma)
     onset at the first t with  Z m_hla H(t) >= E
 
-with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm. A share of
-patients is not susceptible and never has an onset (a cure fraction; Ungar 2014, doi:10.1136/gutjnl-2013-305259: the
-curve of patients free of antibody is flat after the first year). After onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernels.binding`.
+with one unit exponential E and one log-normal frailty Z (median 1) per patient, the same in every arm; E is another
+for another drug. The hazard wanes with a half-life from the first dose on, w(t): who has tolerated a drug for long
+rarely turns against it (Ungar 2014, doi:10.1136/gutjnl-2013-305259: 90 % of antibodies within the first of four
+years). H stays finite, so that some never seroconvert, and ratios of hazards stay what they are: a promotion-time
+cure model (Chen, Ibrahim and Sinha 1999, doi:10.1080/01621459.1999.10474196). After onset antibody is produced and
+binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 
 # indices within Stream.IMMUNE; part of every published result, never renumber
-_E, _Z, _R_MAX, _TRANSIENT, _SUSCEPTIBLE = range(5)
+_E, _Z, _R_MAX, _TRANSIENT = range(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +47,8 @@ class Immunogenicity:
         C_tol switches tolerance off.
     gamma
         Steepness of the tolerance.
-    susceptible_share
-        Share of patients who can make antibody at all.
     priming_half_life
-        Half-life (d) with which the hazard of onset wanes from dose to dose, counted from the first; infinite: never.
+        Half-life (d) with which the hazard of onset wanes from the first dose on; infinite: never.
     frailty_sd
         SD of log Z.
     hla_factor
@@ -87,7 +88,6 @@ class Immunogenicity:
     C_ag: float
     C_tol: float
     gamma: float
-    susceptible_share: float
     priming_half_life: float
     frailty_sd: float
     hla_factor: float
@@ -116,8 +116,6 @@ class Immunogenicity:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0.0:
                 raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
-        if self.susceptible_share > 1.0:
-            raise InputError.one(f"{self.susceptible_share} is not a share", "use 0 to 1", key="susceptible_share")
         for name in (
             "C_ag",
             "C_tol",
@@ -169,6 +167,7 @@ class Immunogenicity:
         row[at.IMM_ONSET], row[at.IMM_PRODUCTION] = self.imm_onset, self.imm_production
         row[at.IMM_CLEARANCE] = clearance_factor if self.imm_clearance else 1.0
         row[at.MEMORY_FACTOR] = self.memory_factor
+        row[at.WANING] = math.log(2.0) / self.priming_half_life
         return row
 
     def subjects(self, patients: Patients, draws: Draws) -> NDArray[np.float64]:
@@ -184,19 +183,9 @@ class Immunogenicity:
         out = np.zeros((len(patients), at.N_SUBJECT))
         frailty = np.exp(self.frailty_sd * normal[:, 0])
         out[:, at.ONSET_THRESHOLD] = exponential / (frailty * np.where(hla > 0.5, self.hla_factor, 1.0))
-        susceptible = draws.uniform(Stream.IMMUNE, ids, 1, first=_SUSCEPTIBLE)[:, 0] < self.susceptible_share
-        out[~susceptible, at.ONSET_THRESHOLD] = math.inf
         out[:, at.R_MAX] = self.R_max_median * np.exp(self.R_max_sd * normal[:, 1])
         out[:, at.DRIVE_RATE] = np.where(transient, math.log(2.0) / self.transient_half_life, 0.0)
         return out
-
-    def dose_factor(self, since_first: NDArray[np.float64], *, premedicated: bool) -> NDArray[np.float64]:
-        """Multiplier on the onset hazard that holds from a dose to the next, given days since the first dose.
-
-        It halves every ``priming_half_life``; hydrocortisone before the dose multiplies it further.
-        """
-        steroid = self.steroid_factor if premedicated else 1.0
-        return np.asarray(steroid * np.exp2(-np.asarray(since_first) / self.priming_half_life))
 
     def strength(self, tgn: NDArray[np.float64]) -> NDArray[np.float64]:
         """Immunomodulator strength (0..1) at a 6-TGN level: a Hill curve with its half effect at ``tgn_half``,
@@ -207,8 +196,8 @@ class Immunogenicity:
 
 
 def _onset_index(drug: str) -> int:
-    """Where a drug's onset variate lives: seroconversion to another molecule is another event. Frailty,
-    susceptibility and production are the patient's, whatever the drug."""
+    """Where a drug's onset variate lives: seroconversion to another molecule is another event. Frailty
+    and production are the patient's, whatever the drug."""
     return _E if drug == "infliximab" else 1000 + zlib.crc32(drug.encode()) % 2**20
 
 

@@ -103,8 +103,7 @@ def regimen_events(
             now = parameters(model, patients, draws, immunogenicity=immunogenicity, time=dose.time, first_eta=first_eta)
         steroid = None
         if immunogenicity is not None:
-            since_first = np.full(n, dose.time - regimen.doses[0].time)
-            steroid = immunogenicity.dose_factor(since_first, premedicated=dose.premedicated)
+            steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
         parts.append(
             dose_events(
                 rows,

@@ -67,7 +67,7 @@ def start(
     n = len(patients)
     values = np.zeros((n, at.N_STATE if model.structure.closed_form else at.N_STATE_WIDE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
-    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
+    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET, at.FIRST_DRUG]] = math.inf
     values[:, at.STEP] = 0.5
     values[:, [at.BELOW_SINCE, at.LAST_INPUT]] = time
     if immunogenicity is None:

@@ -11,7 +11,7 @@ time of onset                              a unit exponential of the new drug's 
                                            antibodies to one drug do not bind another
 random effects of the PK model             of the new drug's own, addressed by its name (:func:`eta_index`)
 co-therapy                                 goes on, with its strength and the steps that are planned
-effect                                     goes on from its present size, with the delay of the new drug
+effect, need for drug                      go on from their present size, with the delay and the EC50 of the new drug
 response that is there                     goes on, with what is left of the patient's patience
 response that was lost or never was        to be judged anew, on the new drug
 =========================================  ============================================================================
@@ -92,7 +92,6 @@ def switch(
     values[:, at.COTHERAPY] = state.values[:, at.COTHERAPY]
     planned = state.pending.of_kind(at.COTHERAPY_SET)
     if response is not None:
-        # an effect is an effect, whichever drug made it
         values[:, at.EFFECT] = state.values[:, at.EFFECT]
         above = values[:, at.EFFECT] >= new.response[at.E_RELAPSE]
         values[above, at.BELOW_SINCE] = math.inf

@@ -78,7 +78,6 @@ class Therapy:
             first_eta=drug.first_eta,
         )
         self.log = InfusionLog(Reactions.for_drug(drug.name), patients.ids, draws)
-        self.first_given = np.full(len(patients), np.inf)
         self.waiting = Events.none()
         self.ordered: list[Events] = []
 
@@ -126,7 +125,6 @@ class Therapy:
             return
         drug, doses = self.drug, self.regimen.doses
         occasion = occasion_factors(drug.model, self.ids, self.draws, day)
-        self.first_given[rows] = np.minimum(self.first_given[rows], day)
         parts = []
         for k in np.unique(entry):
             planned = doses[int(k)]
@@ -138,8 +136,7 @@ class Therapy:
                 self.log.note(mine, day, antibody=unbound, premedicated=planned.premedicated)
             factor = None
             if drug.immunogenicity is not None:
-                since_first = day - self.first_given[mine]
-                factor = drug.immunogenicity.dose_factor(since_first, premedicated=planned.premedicated)
+                factor = np.full(mine.size, drug.immunogenicity.steroid_factor if planned.premedicated else 1.0)
             parts.append(
                 dose_events(
                     mine,

@@ -28,6 +28,7 @@ def immune_row(immune) -> np.ndarray:
         (at.MEMORY_FACTOR, "memory_factor"),
     ):  # fmt: skip
         row[column] = immune[name]
+    row[at.WANING] = math.log(2.0) / immune.get("priming_half_life", math.inf)
     return row
 
 
@@ -65,7 +66,7 @@ def event_list(theta, events) -> Events:
 def begin(theta, immune, subject, response) -> State:
     values = np.zeros((1, at.N_STATE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
-    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
+    values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET, at.FIRST_DRUG]] = math.inf
     values[:, at.BELOW_SINCE] = math.nan
     values[:, at.STEP] = 0.5
     threshold = subject["onset_threshold"] / subject.get("m_hla", 1.0)

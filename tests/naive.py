@@ -158,7 +158,7 @@ class NaivePatient:
         self.now = Situation(theta=dict(theta), immune=immune)
         self.subject, self.response = subject, response
         self.solver = {"method": method, "rtol": rtol, "atol": atol}
-        self.time, self.H, self.onset = 0.0, 0.0, math.nan
+        self.time, self.H, self.onset, self.first_drug = 0.0, 0.0, math.nan, math.inf
         self.y = np.zeros(len(STATE))
         self.given, self.below_since, self.fell = [], math.nan, []
 
@@ -196,6 +196,8 @@ class NaivePatient:
             brings_drug = kind in ("bolus", "absorb") or (kind == "rate" and value > 0)
             if brings_drug and self.seroconverted and scarce:
                 self.now.memory = True
+            if brings_drug:
+                self.first_drug = min(self.first_drug, self.time)
             if kind == "bolus":
                 self.y[A_C] += value
                 self.given.append(value)
@@ -234,7 +236,8 @@ class NaivePatient:
             return float(linear_after(M, x, t - start)[A_C]) / V1
 
         def onset_hazard(t: float) -> float:
-            return factor * stimulus(concentration(t), immune["C_ag"], immune["C_tol"], immune["gamma"])
+            waned = 2.0 ** (-max(t - self.first_drug, 0.0) / immune.get("priming_half_life", math.inf))
+            return factor * waned * stimulus(concentration(t), immune["C_ag"], immune["C_tol"], immune["gamma"])
 
         def excess(t: float) -> float:
             return self.H + integral(onset_hazard, start, t) - threshold
@@ -246,11 +249,15 @@ class NaivePatient:
         later = linear_after(M, x, end - start)
         if end > start:
             path = solve_ivp(
-                lambda t, y: [effect_rate(concentration(t), y[0], self.response), loss_hazard(y[0], self.response)],
-                (start, end), self.y[[EFF, LAM]], dense_output=True, **self.solver,
+                lambda t, y: [
+                    *(M @ y[:6]),
+                    effect_rate(y[A_C] / V1, y[6], self.response),
+                    loss_hazard(y[6], self.response),
+                ],
+                (start, end), [*x, *self.y[[EFF, LAM]]], dense_output=True, **self.solver,
             )  # fmt: skip
-            self._watch_effect(lambda t: path.sol(t)[0], start, end)
-            self.y[[EFF, LAM]] = path.y[:, -1]
+            self._watch_effect(lambda t: path.sol(t)[6], start, end)
+            self.y[[EFF, LAM]] = path.y[6:, -1]
         self.y[[A_D, A_C, A_P]] = later[[A_D, A_C, A_P]]
         self.y[AUC_FREE] += later[AUC]
         self.y[ELIM] += now.CL * later[AUC]
@@ -308,7 +315,8 @@ def simulate_patient(
         CL, V1, Q, V2, KA, F, LAG.
     immune
         h0 [1/d], C_ag, C_tol, gamma, tau_R [d], k_ada, k_extra [1/d], Kss, imm_onset, imm_production,
-        imm_clearance, memory_factor.
+        imm_clearance, memory_factor; optional priming_half_life [d, default infinite: the onset hazard halves in it,
+        counted from the first drug].
     subject
         onset_threshold (unit exponential over frailty), R_max [mg/L/d]; optional k_u [1/d, default 0: the
         antibody drive persists], m_hla (factor on the onset hazard, default 1).

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from naive import effect_rate, loss_hazard, relapse_effect
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.optimize import brentq
@@ -74,26 +75,23 @@ def simulate_saturable(
             to_2 = now["Q"] * (C - second / now["V2"])
             to_3 = now["Q3"] * (C - third / now["V3"])
             absorbed = now["KA"] * depot
-            deffect = dlam = 0.0
+            change = dlam = 0.0
             if response is not None:
-                high = max(C, 0.0) ** response["g"]
-                target = high / (response["EC50"] ** response["g"] + high)
-                deffect = math.log(2) / response["t_e"] * (target - effect)
-                dlam = response["lambda_mech"] + response["lambda_pk"] * (1 - effect)
-            return [-absorbed, rate + absorbed - out - to_2 - to_3, to_2, to_3, deffect, dlam, out]
+                change = effect_rate(C, effect, response)
+                dlam = loss_hazard(effect, response)
+            return [-absorbed, rate + absorbed - out - to_2 - to_3, to_2, to_3, change, dlam, out]
 
         path = solve_ivp(rhs, (stop, following), y, method=method, rtol=1e-12, atol=1e-13, dense_output=True)
         assert path.success
         y = path.y[:, -1].copy()
         if response is not None:
-            level = response["C_relapse"] ** response["g"]
-            level /= response["EC50"] ** response["g"] + level
             grid = np.linspace(stop, following, 65)
+            level = relapse_effect(response)
             below = path.sol(grid)[_E] < level
             if not below[-1]:
                 below_since = math.inf
             for i in np.flatnonzero(~below[:-1] & below[1:]):
-                below_since = brentq(lambda t, p=path, level=level: p.sol(t)[_E] - level, grid[i], grid[i + 1])
+                below_since = brentq(lambda t, p=path, at=level: p.sol(t)[_E] - at, grid[i], grid[i + 1])
             if loss_time == math.inf and y[_LAM] >= loss_target:
                 loss_time = brentq(lambda t, p=path: p.sol(t)[_LAM] - loss_target, stop, following)
     table = np.array([found[float(t)] for t in times])

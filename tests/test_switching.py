@@ -128,19 +128,22 @@ def test_neither_day_nor_company_changes_who_a_patient_is(on_infliximab, on_adal
     model = pk.load("adalimumab-ternant-2015")
     earlier = pk.start(pk.load("infliximab-fasanmade-2011"), patients, DRAWS)
     layer = pk.Immunogenicity.load("adalimumab")
-    other_day = pk.switch(earlier, patients, DRAWS, to=model, immunogenicity=layer)
+    response = pk.Response.load("adalimumab")
+    other_day = pk.switch(earlier, patients, DRAWS, to=model, immunogenicity=layer, response=response)
     assert np.array_equal(other_day.theta, on_adalimumab.theta)
     assert np.array_equal(other_day.subject, on_adalimumab.subject)
     few = patients.take(slice(7, 20))
     alone = pk.start(pk.load("infliximab-fasanmade-2011"), few, DRAWS)
-    alone = pk.switch(alone, few, DRAWS, to=model, immunogenicity=layer)
+    alone = pk.switch(alone, few, DRAWS, to=model, immunogenicity=layer, response=response)
     assert np.array_equal(alone.theta, on_adalimumab.theta[7:20])
 
 
 def test_effect_response_and_patience_go_on(on_infliximab, on_adalimumab):
-    before, after = pk.Response.load("infliximab"), pk.Response.load("adalimumab")
     old, new = on_infliximab.values, on_adalimumab.values
-    np.testing.assert_allclose(after.effect(new[:, at.EFFECT]), before.effect(old[:, at.EFFECT]), rtol=1e-12)
+    assert np.array_equal(new[:, at.EFFECT], old[:, at.EFFECT])
+    # who needs more than others of one drug needs more of the next
+    need = [state.subject[:, at.LOG_EC50] for state in (on_infliximab, on_adalimumab)]
+    np.testing.assert_allclose(need[1] - need[0], (need[1] - need[0])[0], rtol=1e-12)
     lost = np.isfinite(old[:, at.LOSS_TIME])
     responding = np.isfinite(old[:, at.LOSS_TARGET]) & ~lost
     assert lost.sum() > 20
@@ -149,7 +152,7 @@ def test_effect_response_and_patience_go_on(on_infliximab, on_adalimumab):
     assert np.array_equal((new[:, at.LOSS_TARGET] - new[:, at.LOSS_HAZARD])[responding], left[responding])
     assert np.isinf(new[~responding, at.LOSS_TARGET]).all()
     assert np.isinf(new[:, at.LOSS_TIME]).all()
-    above = new[:, at.EFFECT] >= after.C_relapse
+    above = new[:, at.EFFECT] >= on_adalimumab.response[at.E_RELAPSE]
     assert np.isinf(new[above, at.BELOW_SINCE]).all()
     assert (new[~above, at.BELOW_SINCE] == 175.0).all()
 
@@ -179,7 +182,7 @@ def test_a_switch_is_a_start_on_another_day(name, patients):
 
 
 def test_a_switched_patient_equals_the_twin(on_infliximab, on_adalimumab):
-    """The twin begins at 0 with an empty effect site, so that is taken for the kernel, too."""
+    """The twin begins at 0 without any effect, so that is taken for the kernel, too."""
     layer, response = pk.Immunogenicity.load("adalimumab"), pk.Response.load("adalimumab")
     row = int(np.argmin(on_adalimumab.subject[:, at.ONSET_THRESHOLD]))
     # co-therapy has ended by then in the twin's patient: take the kernel's pending steps away
@@ -199,7 +202,13 @@ def test_a_switched_patient_equals_the_twin(on_infliximab, on_adalimumab):
     names = ("h0", "C_ag", "C_tol", "gamma", "tau_R", "k_extra", "Kss", "imm_onset", "imm_production", "memory_factor")
     immune = {name: getattr(layer, name) for name in names}
     immune |= {"k_ada": math.log(2) / layer.antibody_half_life, "imm_clearance": 1.0}
-    answer = {"g": response.hill, "EC50": response.EC50, "C_relapse": response.C_relapse, "t_e": response.t_e}
+    immune |= {"priming_half_life": layer.priming_half_life}
+    answer = {
+        "g": response.hill,
+        "EC50": math.exp(one.subject[row, at.LOG_EC50]),
+        "C_relapse": response.C_relapse,
+        "t_e": response.t_e,
+    }
     answer |= {"lambda_mech": response.lambda_mech, "lambda_pk": response.lambda_pk}
     twin = naive.simulate_patient(
         theta=theta, immune=immune, subject=who, response=answer, events=[(day, "depot", mg) for day, mg in doses],

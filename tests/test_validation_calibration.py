@@ -45,15 +45,23 @@ def test_the_surrogate_reproduces_a_quadratic(emulator: Emulator) -> None:
     np.testing.assert_allclose(to_scale(emulator.predict(points), TWO), to_scale(quadratic(points), TWO), atol=5e-3)
 
 
-def test_the_best_point_meets_the_targets_as_far_as_the_prior_lets_it(emulator: Emulator) -> None:
-    best = emulator.best(seed=1)
-    assert misfit(emulator.predict(best[None, :]), TWO)[0] < 0.5
-    around = best + 0.2 * np.random.default_rng(7).standard_normal((400, 3))
-    assert np.all(emulator.energy(around) >= emulator.energy(best[None, :])[0] - 1e-9)
+def start(seed: int) -> np.ndarray:
+    return 0.1 * np.random.default_rng(seed).standard_normal((64, 3))
+
+
+def test_the_mean_of_the_posterior_meets_the_targets_as_far_as_the_prior_lets_it(emulator: Emulator) -> None:
+    mean = emulator.sample(start(1), 2000, seed=1).mean(axis=0)
+    assert misfit(emulator.predict(mean[None, :]), TWO)[0] < 0.5
+
+
+def test_the_mean_does_not_hang_on_where_the_chains_start_or_on_their_numbers(emulator: Emulator) -> None:
+    means = [emulator.sample(start(seed), 4000, seed=seed).mean(axis=0) for seed in (1, 2)]
+    # prior SDs; a mode of this posterior is a valley along which an optimiser stops anywhere
+    assert np.max(np.abs(means[0] - means[1])) < 0.1
 
 
 def test_samples_have_the_spread_the_targets_leave(emulator: Emulator) -> None:
-    points = emulator.sample(emulator.best(seed=1), 600, seed=2)
+    points = emulator.sample(start(1), 600, seed=2)
     ratio = np.log(emulator.predict(points)[:, 1])
     # the likelihood alone would give SD 0.05; the prior narrows it a little
     assert 0.03 < ratio.std() < 0.06
@@ -64,7 +72,13 @@ def test_samples_have_the_spread_the_targets_leave(emulator: Emulator) -> None:
 def found(points: np.ndarray) -> Found:
     values = np.tile([target.value for target in targets()], (len(points), 1))
     return Found(
-        best=points[0], best_values=values[0], points=points, values=values, evaluated=1, residual=np.zeros(13)
+        best=points[0],
+        best_values=values[0],
+        points=points,
+        values=values,
+        evaluated=1,
+        drawn=20,
+        residual=np.zeros(13),
     )
 
 
@@ -88,7 +102,7 @@ def test_written_files_read_back_and_are_written_the_same_again(
     text = (copy / "immunogenicity" / "infliximab.toml").read_text(encoding="utf-8")
     layer = tomllib.loads(text)["parameters"]
     assert layer["h0"]["value"] == values["h0"]
-    assert layer["C_ag"]["source"].startswith("first guess")  # what was not fitted keeps its own words
+    assert layer["C_ag"]["source"].startswith("fixed, not fitted")  # what was not fitted keeps its own words
     assays = {a["name"]: a for a in tomllib.loads((copy / "assays.toml").read_text(encoding="utf-8"))["antibody_assay"]}
     assert float(assays["older-elisa"]["cutoff"].split()[0]) == values["cutoff older-elisa"]
     assert assays["tours-elisa"]["cutoff"] == assays["older-elisa"]["cutoff"]

@@ -103,6 +103,26 @@ def test_causes_follow_the_hazards(doubled: Record) -> None:
         assert np.all(lacks_drug(record)[lost] == expected)
 
 
+def test_only_those_who_failed_the_first_drug_are_counted(doubled: Record) -> None:
+    """Counted by hand; and whoever did not fail changes nothing."""
+    failed = ~doubled.responder | np.isfinite(doubled.loss_time)
+    assert 0 < failed.sum() < failed.size
+    options = {"assay": "older-elisa", "weeks": [14, 54, 102]}
+    found = estimate("ever_positive", [(doubled, 1.0)], [(doubled, 1.0)], options).value
+    positive = highest_titre(doubled, "older-elisa", [14, 54, 102]) >= doubled.parameters.assay("older-elisa").cutoff
+    assert found == pytest.approx(100.0 * positive[failed].mean())
+    everybody = estimate("ever_positive", [(doubled, 1.0)], [], options).value
+    assert everybody == pytest.approx(100.0 * positive.mean())
+    assert found != everybody
+
+
+def test_transient_antibodies_are_gone_at_the_last_samples(doubled: Record) -> None:
+    options = {"assay": "idkmonitor", "weeks": [14, 54, 102]}
+    shares = [estimate("transient", [(doubled, 1.0)], [], options | {"last": last}).value for last in (1, 2, 3)]
+    assert shares[0] >= shares[1] >= shares[2] == 0.0  # who is negative at all samples was never positive
+    assert shares[0] > 0.0
+
+
 def test_the_unknown_statistic_is_named(doubled: Record) -> None:
     with pytest.raises(Exception, match="ever_positive"):
         estimate("ever_positiv", [(doubled, 1.0)], [], {})

@@ -42,7 +42,7 @@ class Effort:
 
     patients: int = 400
     design: int = 512
-    rounds: int = 5
+    rounds: int = 7
     batch: int = 112
     accurate: int = 3000
     mean_of: int = 4000

@@ -39,51 +39,45 @@ class Free:
         return 1.0 / (1.0 + math.exp(-(math.log(self.centre / (1.0 - self.centre)) + self.sd * z)))
 
 
-_GUESS = "first guess of a prototype's random search; wide"
+_WIDE = "a prototype's guess; wide"
 FREE: tuple[Free, ...] = (
-    Free("h0", 0.068, 0.7, "log", "1/day", _GUESS),
-    Free("C_tol", 1.1, 0.6, "log", "mg/L", _GUESS),
-    Free("gamma", 1.2, 0.5, "log", "1", _GUESS),
-    Free("k_extra", 0.14, 0.7, "log", "1/day", _GUESS),
+    Free("h0", 0.03, 1.0, "log", "1/day", _WIDE),
+    Free("C_tol", 1.1, 1.0, "log", "mg/L", _WIDE),
+    Free("gamma", 1.2, 0.5, "log", "1", _WIDE),
+    Free("k_extra", 0.14, 1.0, "log", "1/day", _WIDE),
     Free(
-        "susceptible_share",
-        0.70,
-        0.5,
-        "odds",
-        "share",
-        "0.58 in Ungar 2014 (42 % free at 4 years, mixed co-therapy) is a floor",
+        "priming_half_life", 110.0, 0.4, "log", "day", "Ungar 2014: 90 % of antibodies within the first of four years"
     ),
-    Free(
-        "priming_half_life", 110.0, 0.4, "log", "day", "Ungar 2014: 90 % of antibodies within 12 months of four years"
-    ),
-    Free("frailty_sd", 1.15, 0.3, "log", "log SD", _GUESS),
-    Free("R_max_median", 0.064, 0.7, "log", "mg/L/day", _GUESS),
-    Free("R_max_sd", 1.3, 0.25, "log", "log SD", _GUESS),
+    Free("frailty_sd", 0.5, 0.5, "log", "log SD", "small: published hazard ratios stay what they are over time"),
+    Free("R_max_median", 0.064, 1.0, "log", "mg/L/day", _WIDE),
+    Free("R_max_sd", 1.6, 0.4, "log", "log SD", "titres spread over three decades (Brandse 2017)"),
+    Free("tau_R", 20.0, 0.7, "log", "day", _WIDE),
     Free(
         "imm_onset",
-        0.35,
+        0.4,
         0.4,
         "log",
         "ratio",
-        "conditional; published marginal ratios: pooled risk ratio 0.52, odds ratios 0.31 (Ungar 2015) and 0.4 (NOR-DRUM)",
+        "published: pooled risk ratio 0.52, odds ratios 0.31 (Ungar 2015) and 0.4 (NOR-DRUM)",
     ),
-    Free("imm_production", 0.8, 0.7, "odds", "ratio", _GUESS),
-    Free("steroid_factor", 0.48, 0.4, "log", "ratio", _GUESS),
-    Free("hla_factor", 2.3, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
+    Free("imm_production", 0.7, 0.9, "odds", "ratio", _WIDE),
+    Free("steroid_factor", 0.48, 0.4, "log", "ratio", _WIDE),
+    Free("hla_factor", 2.0, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
     Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
-    Free("cutoff sponsor-bridging", 1.0, 0.7, "log", "mg/L", _GUESS),
+    Free("cutoff sponsor-bridging", 1.0, 1.0, "log", "mg/L", _WIDE),
+    Free("cutoff older-elisa", 1.69, 1.5, "log", "mg/L", "nominal limit of 1.69 ug/mL (from memory), very wide"),
+    Free("cutoff idkmonitor", 0.05, 1.0, "log", "mg/L", _WIDE),
+    Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
+    Free("hill", 2.0, 0.5, "log", "1", "stated prior; one value for both drugs"),
     Free(
-        "cutoff older-elisa",
-        0.2,
-        1.5,
+        "EC50 infliximab",
+        1.0,
+        0.7,
         "log",
         "mg/L",
-        "between a prototype's 0.04 and the nominal 1.69 ug/mL; very wide",
+        "response goes with a detectable trough (Maser 2006); limits then 1.4 ug/mL and less",
     ),
-    Free("cutoff idkmonitor", 0.05, 0.9, "log", "mg/L", _GUESS),
-    Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
-    Free("EC50 infliximab", 2.0, 0.5, "log", "mg/L", "stated prior"),
-    Free("EC50 adalimumab", 4.0, 0.5, "log", "mg/L", "stated prior"),
+    Free("EC50 adalimumab", 2.0, 0.7, "log", "mg/L", "twice infliximab's, as its prior was"),
     Free("EC50_sd", 0.7, 0.3, "log", "log SD", "assumption; one value for both drugs"),
     Free("p_max", 0.90, 0.5, "odds", "probability", "0.90 (0.05); one value for both drugs"),
     Free("lambda_mech", 0.06, 0.5, "log", "1/year", "stated prior, not identified; one value for both drugs"),
@@ -101,7 +95,8 @@ FREE: tuple[Free, ...] = (
 NAMES = tuple(free.name for free in FREE)
 
 _SHARED = (
-    "susceptible_share", "priming_half_life", "C_tol", "gamma", "k_extra", "frailty_sd", "R_max_median", "R_max_sd", "imm_onset", "imm_production",
+    "C_tol", "gamma", "k_extra", "priming_half_life", "frailty_sd", "R_max_median", "R_max_sd", "tau_R", "imm_onset",
+    "imm_production",
     "steroid_factor", "hla_factor",
 )  # fmt: skip
 FAMILIES = ("sponsor-bridging", "older-elisa", "idkmonitor")
@@ -132,6 +127,7 @@ def response(values: Mapping[str, float], drug: str) -> dict[str, float]:
     """Fitted parameters of a drug's response model, in its units (1/day)."""
     return {
         "t_e": values["t_e"],
+        "hill": values["hill"],
         "EC50": values[f"EC50 {drug}"],
         "EC50_sd": values["EC50_sd"],
         "p_max": values["p_max"],

@@ -101,6 +101,17 @@ def _among(parts: Parts, against: Parts) -> list[NDArray[np.bool_]]:
     return [~first.responder | np.isfinite(first.loss_time)] * len(parts)
 
 
+def _transient(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    """Of patients ever positive, those negative at the last ``last`` samples."""
+    gone, ever = [], []
+    for record, _ in parts:
+        columns = [record.column(7.0 * week) for week in options["weeks"]]
+        positive = record.read(options["assay"])[:, columns]
+        ever.append(np.asarray(positive.any(axis=1)))
+        gone.append(np.asarray(~positive[:, -options["last"] :].any(axis=1)))
+    return _share(parts, gone, ever)
+
+
 def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     return _share(parts, [~record.responder for record, _ in parts], [record.ids >= 0 for record, _ in parts])
 
@@ -209,6 +220,7 @@ def _share(parts: Parts, flags: Sequence[NDArray[np.bool_]], among: Sequence[NDA
 
 _STATISTICS: dict[str, Callable[[Parts, Parts, Mapping[str, Any]], Estimate]] = {
     "ever_positive": _ever_positive,
+    "transient": _transient,
     "no_primary_response": _no_primary_response,
     "lost_response": _lost_response,
     "losses_per_100_years": _losses_per_100_years,

@@ -138,6 +138,13 @@ def _source(name: str, drug: str) -> str:
         return "prior 0.06 per year (log SD 0.5), hardly informed by the figures; validation/calibration.toml"
     if name == "p_max":
         return "calibrated (PANTS primary non-response); one value for both drugs; validation/calibration.toml"
+    if name in ("t_e", "hill", "EC50", "EC50_sd"):
+        prior = next(one for one in space.FREE if one.name in (name, f"{name} {drug}"))
+        return (
+            f"prior {prior.centre:g} {prior.unit} (log SD {prior.sd:g}); how far narrowed: validation/calibration.toml"
+        )
+    if name == "priming_half_life":
+        return "prior 110 days: Ungar 2014, doi:10.1136/gutjnl-2013-305259; validation/calibration.toml"
     if name == "clearance_scale":
         return "patients negative by the sponsor's assay have the published clearance; validation/calibration.toml"
     if name == "hla_factor":

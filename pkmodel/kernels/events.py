@@ -17,6 +17,8 @@ def apply(row, theta, state, immune, kind, value, t, tables):
     """
     changed = False
     arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
+    if arrives and state[row, at.FIRST_DRUG] == math.inf:
+        state[row, at.FIRST_DRUG] = t
     if arrives and state[row, at.ONSET_TIME] < math.inf and state[row, at.MEMORY] == 1.0:
         v = theta[row, at.V1]
         c, _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])

@@ -34,10 +34,9 @@ C0, C1, E0, E1, L0, L1, R0, R1, OUT = (
     _MORE, _MORE + LANES, _MORE + 2 * LANES, _MORE + 3 * LANES, _MORE + 4 * LANES, _MORE + 5 * LANES,
     _MORE + 6 * LANES, _MORE + 7 * LANES, _MORE + 8 * LANES,
 )  # fmt: skip
-# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost; log EC50
-CLEARANCE, LOOK, COUNT, LOSS_TARGET, LOG_EC50 = (
-    _MORE + 9 * LANES, _MORE + 10 * LANES, _MORE + 11 * LANES, _MORE + 12 * LANES, _MORE + 13 * LANES,
-)  # fmt: skip
+# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost; logarithm of EC50
+CLEARANCE, LOOK, COUNT, LOSS_TARGET = _MORE + 9 * LANES, _MORE + 10 * LANES, _MORE + 11 * LANES, _MORE + 12 * LANES
+LOG_EC50 = _MORE + 13 * LANES
 MEMORY = _MORE + 14 * LANES
 
 

@@ -29,10 +29,11 @@ LOSS_TARGET = 17  # LOSS_HAZARD at which response is lost; inf until response is
 BELOW_SINCE = 18  # d since when the effect is below that of relapse; inf while above
 STEP = 19  # integrator step, d
 LAST_INPUT = 20  # d, last time the drug input changed
-N_STATE = 21
+FIRST_DRUG = 21  # d, first time drug came in; inf before
+N_STATE = 22
 # one further column where the disposition is integrated (pkmodel.kernels.walk)
-A_PERIPHERAL_2 = 21  # mg
-N_STATE_WIDE = 22
+A_PERIPHERAL_2 = 22  # mg
+N_STATE_WIDE = 23
 
 # subject: (patient, column), drawn once per patient
 ONSET_THRESHOLD = 0  # E / (Z m_hla); inf: this patient never makes antibody
@@ -55,8 +56,9 @@ N_SUBJECT = 4
     IMM_PRODUCTION,
     IMM_CLEARANCE,
     MEMORY_FACTOR,
-) = range(12)
-N_IMMUNE = 12
+    WANING,
+) = range(13)
+N_IMMUNE = 13
 
 # response: one row for everybody
 K_EFFECT, HILL, LAMBDA_MECH, LAMBDA_PK, E_RELAPSE = range(5)

@@ -132,7 +132,7 @@ def _add_input(n, decay, amount, source, row_e, work):
 
 
 @jit(forceinline=True)
-def _integrands(n, v, immune, response, log_ec50, onset_rate, work):
+def _integrands(n, v, immune, response, log_ec50, onset_rate, waning, work):
     """Stimulus (times the onset rate) and effect at the nodes; :mod:`pkmodel.kernels.hazards` one by one."""
     if onset_rate > 0.0:
         gamma = immune[at.GAMMA]
@@ -141,7 +141,7 @@ def _integrands(n, v, immune, response, log_ec50, onset_rate, work):
         for j in range(n):
             c = max(work[_A, j] / v, 1e-300)
             tolerance = exp(gamma * (log(c) - log_tol))
-            work[_G, j] = onset_rate * c / ((c + c_ag) * (1.0 + tolerance))
+            work[_G, j] = onset_rate * exp(-waning * work[_T, j]) * c / ((c + c_ag) * (1.0 + tolerance))
     if response[at.K_EFFECT] == 0.0:  # no exposure-response model
         return
     hill, k = response[at.HILL], response[at.K_EFFECT]
@@ -153,9 +153,9 @@ def _integrands(n, v, immune, response, log_ec50, onset_rate, work):
 
 
 @jit()
-def _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level):
-    """Integrals over [a, b] of the onset hazard and of the hazard of loss, and the effect at b (``level`` is that at
-    a), one value at a time."""
+def _panel(theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level):
+    """Integrals over [a, b] of the onset hazard (which wanes with rate ``waning``) and of the hazard of loss, and the
+    effect at b (``level`` is that at a), one value at a time."""
     stretched = knee < math.inf and a < _FIRST
     origin = math.log(knee + a) if stretched else 0.0
     width = math.log(knee + b) - origin if stretched else b - a
@@ -172,7 +172,7 @@ def _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, b, kne
             t = a + x * width
         c = linear.central_amount(theta, mode, a_d, a_c, a_p, rate, t) / theta[at.V1]
         if onset_rate > 0.0:
-            onset += weight * hazards.immunogenic_stimulus(c, immune)
+            onset += weight * math.exp(-waning * t) * hazards.immunogenic_stimulus(c, immune)
         if k > 0.0:
             e = weight * hazards.target_effect(c, response, log_ec50)
             area += e
@@ -199,7 +199,7 @@ def _follow(response, level, width, decay, area, late):
 
 @jit()
 def _crossing(
-    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, which, amount, total
+    theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level, which, amount, total
 ):  # fmt: skip
     """Time in [a, b] at which the integral from a reaches ``amount`` of its ``total`` (which: 0 onset, 1 loss).
 
@@ -208,7 +208,9 @@ def _crossing(
     low, high = a, b
     t = a + (b - a) * min(amount / total, 1.0)
     for _ in range(60):
-        onset, loss, effect = _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, t, knee, level)
+        onset, loss, effect = _panel(
+            theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, t, knee, level
+        )
         miss = (onset if which == 0 else loss) - amount
         if miss > 0.0:
             high = t
@@ -218,7 +220,7 @@ def _crossing(
             c = linear.central_amount(
                 theta, mode, state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.RATE], t
             )
-            slope = onset_rate * hazards.immunogenic_stimulus(c / theta[at.V1], immune)
+            slope = onset_rate * math.exp(-waning * t) * hazards.immunogenic_stimulus(c / theta[at.V1], immune)
         else:
             slope = response[at.LAMBDA_MECH] + response[at.LAMBDA_PK] * (1.0 - effect)
         following = t - miss / slope
@@ -243,7 +245,7 @@ def _fall_time(theta, mode, state, immune, response, log_ec50, a, b, knee, level
         if high - low < 1e-9 or f_low == f_high:
             break
         t = high - f_high * (high - low) / (f_high - f_low)
-        _, _, now = _panel(theta, mode, state, immune, response, log_ec50, 0.0, a, t, knee, level)
+        _, _, now = _panel(theta, mode, state, immune, response, log_ec50, 0.0, 0.0, a, t, knee, level)
         f_t = now - target
         if f_t >= 0.0:
             low, f_low, f_high = t, f_t, 0.5 * f_high
@@ -274,12 +276,15 @@ def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end
     ka = theta[at.KA]
     fastest = max(mode[2], ka) if state[at.A_DEPOT] > 0.0 else mode[2]
     level = state[at.EFFECT]
+    # before the first drug there is no stimulus that could wane
+    waning = immune[at.WANING] if state[at.FIRST_DRUG] < math.inf else 0.0
+    onset_rate *= math.exp(-waning * (t0 - state[at.FIRST_DRUG])) if waning > 0.0 else 1.0
     a = 0.0
     while a < end:
         count = _lay_out(a, end, knee, since, longest, fastest, work, edges)
         n = (5 * count + _PAD - 1) // _PAD * _PAD
         _levels(n, theta, mode, state, work)
-        _integrands(n, v, immune, response, log_ec50, onset_rate, work)
+        _integrands(n, v, immune, response, log_ec50, onset_rate, waning, work)
         for panel in range(count):
             a, b = edges[panel], edges[panel + 1]
             j = 5 * panel
@@ -299,14 +304,44 @@ def integrate(theta, mode, state, immune, response, subject, onset_rate, t0, end
                 total = onset
                 onset = threshold - state[at.ONSET_HAZARD]
                 b = _crossing(
-                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, 0, onset, total
+                    theta,
+                    mode,
+                    state,
+                    immune,
+                    response,
+                    log_ec50,
+                    onset_rate,
+                    waning,
+                    a,
+                    b,
+                    knee,
+                    level,
+                    0,
+                    onset,
+                    total,
                 )
-                _, loss, last = _panel(theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level)
+                _, loss, last = _panel(
+                    theta, mode, state, immune, response, log_ec50, onset_rate, waning, a, b, knee, level
+                )
                 state[at.ONSET_TIME] = t0 + b
             if state[at.LOSS_TIME] == math.inf and state[at.LOSS_HAZARD] + loss >= state[at.LOSS_TARGET]:
                 missing = state[at.LOSS_TARGET] - state[at.LOSS_HAZARD]
                 state[at.LOSS_TIME] = t0 + _crossing(
-                    theta, mode, state, immune, response, log_ec50, onset_rate, a, b, knee, level, 1, missing, loss
+                    theta,
+                    mode,
+                    state,
+                    immune,
+                    response,
+                    log_ec50,
+                    onset_rate,
+                    waning,
+                    a,
+                    b,
+                    knee,
+                    level,
+                    1,
+                    missing,
+                    loss,
                 )
             state[at.ONSET_HAZARD] += onset
             state[at.LOSS_HAZARD] += loss

@@ -5,7 +5,7 @@ Equations (amounts mg, concentrations mg/L, C = A_c/V1)::
     dA_d/dt = -ka A_d
     dA_c/dt = In + ka A_d - (CL + Vmax/(Km + C) + Q + Q3) C + (Q/V2) A_p + (Q3/V3) A_2
     dA_p/dt = Q C - (Q/V2) A_p              dA_2/dt = Q3 C - (Q3/V3) A_2
-    dE/dt = k_e (T(C) - E)                  dL/dt = lambda_mech + lambda_pk (1 - E)      T = C^g/(EC50^g + C^g)
+    dE/dt = k_e (target(C) - E)             dL/dt = lambda_mech + lambda_pk (1 - E)
 
 Parallel linear and Michaelis-Menten elimination: Michaelis L, Menten ML. Biochem Z 1913;49:333-69; for antibodies
 Mould DR, Green B. BioDrugs 2010;24:23-39, doi:10.2165/11530560-000000000-00000.
@@ -23,14 +23,14 @@ from pkmodel.kernels.elementary import exp, log
 # order of the tuple of parameters that every function here takes; rate is In(t) of the interval, k_e is 0 where
 # there is no exposure-response model
 PARAMETERS = (
-    "rate", "ka", "cl", "q", "k21", "q3", "k31", "vmax", "km", "per_v", "k_e", "hill", "log_ec50", "mech", "pk",
+    "rate", "ka", "cl", "q", "k21", "q3", "k31", "vmax", "km", "per_v", "k_e", "hill", "log_half", "mech", "pk",
 )  # fmt: skip
 
 
 @jit(inline="always")
-def target_effect(c, hill, log_ec50):
+def target(c, hill, log_half):
     """The effect that a steady level would have in the end (:func:`pkmodel.kernels.hazards.target_effect`)."""
-    return 1.0 - 1.0 / (1.0 + exp(hill * (log(max(c, 1e-300)) - log_ec50)))
+    return 1.0 - 1.0 / (1.0 + exp(hill * (log(max(c, 1e-300)) - log_half)))
 
 
 @jit(inline="always")
@@ -42,24 +42,25 @@ def clearance(c, p):
 @jit(inline="always")
 def slopes(y, p):
     """Right-hand side for y = (A_d, A_c, A_p, A_2, E, L); p as in :data:`PARAMETERS`."""
-    rate, ka, _, q, k21, q3, k31, _, _, per_v, k_e, hill, log_ec50, mech, pk = p
+    rate, ka, _, q, k21, q3, k31, _, _, per_v, k_e, hill, log_half, mech, pk = p
     a_d, a_c, a_p, a_2, effect, _ = y
     c = a_c * per_v
-    target = target_effect(c, hill, log_ec50) if k_e > 0.0 else 0.0
+    rise = k_e * (target(c, hill, log_half) - effect) if k_e > 0.0 else 0.0
+    loss = mech + pk * (1.0 - effect) if k_e > 0.0 else 0.0
     return (
         -ka * a_d,
         rate + ka * a_d - (clearance(c, p) + q + q3) * c + k21 * a_p + k31 * a_2,
         q * c - k21 * a_p,
         q3 * c - k31 * a_2,
-        k_e * (target - effect),
-        mech + pk * (1.0 - effect),
+        rise,
+        loss,
     )
 
 
 @jit(inline="always")
 def step(y, h, p):
     """One step of length h: (new y, its error, the eight stages), all in tuples of six."""
-    _, ka, cl, q, k21, q3, k31, vmax, km, per_v, k_e, hill, log_ec50, _, pk = p
+    _, ka, cl, q, k21, q3, k31, vmax, km, per_v, k_e, hill, log_half, _, pk = p
     c = y[1] * per_v
     room = km + c
     w = 1.0 / (r.GAMMA * h)
@@ -69,12 +70,14 @@ def step(y, h, p):
     i_e = 1.0 / (w + k_e)
     leaving = (cl + vmax * km / (room * room) + q + q3) * per_v
     i_c = 1.0 / (w + leaving - k21 * i_p * q * per_v - k31 * i_2 * q3 * per_v)
-    to_e = 0.0
-    if k_e > 0.0 and c > 0.0:
-        target = target_effect(c, hill, log_ec50)
-        to_e = k_e * hill * target * (1.0 - target) / y[1]
+    to_e, hazard_slope = 0.0, 0.0
+    if k_e > 0.0:
+        hazard_slope = -pk
+        if c > 0.0:
+            now = target(c, hill, log_half)
+            to_e = k_e * hill * now * (1.0 - now) / c * per_v
     matrix = (
-        i_d, i_c, i_p, i_2, i_e, r.GAMMA * h, ka, k21 * i_p, k31 * i_2, q * per_v, q3 * per_v, to_e, -pk,
+        i_d, i_c, i_p, i_2, i_e, r.GAMMA * h, ka, k21 * i_p, k31 * i_2, q * per_v, q3 * per_v, to_e, hazard_slope,
     )  # fmt: skip
     g = 1.0 / h
 
@@ -147,7 +150,7 @@ def dense(stages, i):
 
 @jit(inline="always")
 def _solve(rhs, matrix):
-    i_d, i_c, i_p, i_2, i_e, i_l, ka, from_p, from_2, to_p, to_2, to_e, to_l = matrix
+    i_d, i_c, i_p, i_2, i_e, i_l, ka, from_p, from_2, to_p, to_2, to_e, hazard_slope = matrix
     x_d = rhs[0] * i_d
     x_c = (rhs[1] + ka * x_d + from_p * rhs[2] + from_2 * rhs[3]) * i_c
     x_e = (rhs[4] + to_e * x_c) * i_e
@@ -157,5 +160,5 @@ def _solve(rhs, matrix):
         (rhs[2] + to_p * x_c) * i_p,
         (rhs[3] + to_2 * x_c) * i_2,
         x_e,
-        (rhs[5] + to_l * x_e) * i_l,
+        (rhs[5] + hazard_slope * x_e) * i_l,
     )

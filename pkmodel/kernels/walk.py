@@ -3,8 +3,7 @@
 As in :mod:`pkmodel.kernels.propagate` nothing that a patient's numbers depend on is shared: not steps, not outputs
 (taken from the dense output of the step they fall into), not neighbours, chunks or threads. There is no antibody here.
 
-Arguments are those of :mod:`pkmodel.kernels.propagate`, so that one caller serves both; of ``subject`` only the EC50 is
-read, and ``immune`` is not.
+Arguments are those of :mod:`pkmodel.kernels.propagate`, so that one caller serves both; ``immune`` is not read.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _MOST_STEPS = 100_000
 
 
 @jit(forceinline=True)
-def _parameters(theta, state, subject, response):
+def _parameters(theta, state, response, subject):
     """What holds between two events, in the order of saturable.PARAMETERS."""
     k_e = response[at.K_EFFECT]
     return (
@@ -84,9 +83,9 @@ def _crossings(t, h, y, new, stages, state, level):
 
 
 @jit(forceinline=True)
-def _interval(row, theta, state, subject, response, t, t1, times, k, out):
+def _interval(row, theta, state, response, subject, t, t1, times, k, out):
     """Carry one patient from t to t1 without an event: (status, next output)."""
-    p = _parameters(theta, state, subject, response)
+    p = _parameters(theta, state, response, subject)
     v, k_e, level = theta[at.V1], response[at.K_EFFECT], response[at.E_RELAPSE]
     y = (
         state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.A_PERIPHERAL_2],
@@ -153,7 +152,7 @@ def _patient(
     while True:
         t1 = ev_time[j] if j < stop else until
         if t1 > t:
-            code, k = _interval(row, theta[row], state[row], subject[row], response, t, t1, times, k, out)
+            code, k = _interval(row, theta[row], state[row], response, subject[row], t, t1, times, k, out)
             if code != at.OK:
                 return code
             t = t1
@@ -175,9 +174,22 @@ def advance_serial(
     """Advance every patient on the calling thread (safe in servers and worker processes)."""
     for row in range(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables,
-            times, out,
-        )  # fmt: skip
+            row,
+            theta,
+            state,
+            subject,
+            immune,
+            response,
+            time,
+            until,
+            offsets,
+            ev_time,
+            ev_kind,
+            ev_value,
+            tables,
+            times,
+            out,
+        )
 
 
 @jit(allocates=True, parallel=True)
@@ -188,6 +200,19 @@ def advance_parallel(
     """Advance every patient, shared out over threads; the same bits as :func:`advance_serial`."""
     for row in numba.prange(state.shape[0]):
         status[row] = _patient(
-            row, theta, state, subject, immune, response, time, until, offsets, ev_time, ev_kind, ev_value, tables,
-            times, out,
-        )  # fmt: skip
+            row,
+            theta,
+            state,
+            subject,
+            immune,
+            response,
+            time,
+            until,
+            offsets,
+            ev_time,
+            ev_kind,
+            ev_value,
+            tables,
+            times,
+            out,
+        )
