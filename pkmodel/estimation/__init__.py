@@ -1,0 +1,14 @@
+"""One patient, or many: estimates of pharmacokinetic parameters from measured levels, and forecasts from them.
+
+:func:`fit` finds the most probable parameters (MAP), :func:`sample` the whole posterior, :func:`forecast` what
+follows for the levels to come, :func:`average` weighs several published models. For teaching and research, not
+for the treatment of a patient.
+"""
+
+from pkmodel.estimation.averaging import Average, average
+from pkmodel.estimation.estimate import Estimate, Estimates
+from pkmodel.estimation.forecasting import Forecast, forecast
+from pkmodel.estimation.mapfit import fit, fit_many
+from pkmodel.estimation.posterior import sample
+
+__all__ = ["Average", "Estimate", "Estimates", "Forecast", "average", "fit", "fit_many", "forecast", "sample"]
