@@ -31,6 +31,8 @@ class Stream(IntEnum):
     ADA_ASSAY = 9
     ADHERENCE = 10
     COTHERAPY = 11
+    POSTERIOR = 12
+    FORECAST = 13
 
 
 @dataclass(frozen=True, slots=True)

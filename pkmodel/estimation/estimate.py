@@ -104,9 +104,13 @@ class Estimates:
         fit.
     covariance
         One (z, z) Laplace covariance per patient.
+    starts, start_objectives
+        (start, all z) and (start, patient): where every start ended.
     """
 
     eta: Floats
     objective: Floats
     z: list[Floats]
     covariance: list[Floats]
+    starts: Floats
+    start_objectives: Floats

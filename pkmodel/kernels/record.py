@@ -1,0 +1,160 @@
+"""From random effects to predicted levels: one patient's record walked once, in closed form.
+
+Random effects are carried as independent standard normals z: the between-subject etas are ``chol z`` (omega =
+chol chol'), followed by one block of ``iov_sd z`` for each occasion. A parameter is its typical value of the day
+times exp(eta + kappa).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from pkmodel.kernels import layout as at
+from pkmodel.kernels import linear
+from pkmodel.kernels._jit import jit
+
+# kinds of entries, in the order in which those of one moment take effect: a sample is a limit from the left
+SAMPLE, INFUSION_END, RESET, EPOCH, OCCASION, INFUSION, BOLUS = range(7)
+
+
+class Records(NamedTuple):
+    """Many patients' records, flat, each patient's part between its offsets.
+
+    Attributes
+    ----------
+    entry_offsets, time, kind, value
+        (patient + 1,), then (entry,): days, the kinds above, and mg, mg/d, or a row of ``typical``.
+    depot_offsets, depot_time, depot_amount
+        Doses into the depot, day and mg; they arrive after the patient's lag.
+    typical
+        (epoch, parameter) typical parameters, one row for each change of a covariate.
+    level_offsets, level, lloq
+        (patient + 1,), then (level,) mg/L; NaN where the level is below ``lloq``.
+    z_offsets
+        (patient + 1,) where each patient's random effects lie.
+    chol, eta_columns
+        (eta, eta) Cholesky factor of omega; columns of the parameters with an eta.
+    iov_sd, iov_columns
+        (iov,) standard deviations of the between-occasion effects, and their columns.
+    residual
+        Proportional and additive standard deviation, and the correlation of the two errors.
+    """
+
+    entry_offsets: np.ndarray
+    time: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    depot_offsets: np.ndarray
+    depot_time: np.ndarray
+    depot_amount: np.ndarray
+    typical: np.ndarray
+    level_offsets: np.ndarray
+    level: np.ndarray
+    lloq: np.ndarray
+    z_offsets: np.ndarray
+    chol: np.ndarray
+    eta_columns: np.ndarray
+    iov_sd: np.ndarray
+    iov_columns: np.ndarray
+    residual: np.ndarray
+
+
+@jit()
+def etas(b, z, eta):
+    """Between-subject random effects from standard normals."""
+    for i in range(b.eta_columns.size):
+        total = 0.0
+        for j in range(i + 1):
+            total += b.chol[i, j] * z[j]
+        eta[i] = total
+
+
+@jit()
+def individual(b, epoch, occasion, z, eta, theta):
+    """Parameters of an epoch and an occasion."""
+    for j in range(theta.size):
+        theta[j] = b.typical[epoch, j]
+    for i in range(b.eta_columns.size):
+        theta[b.eta_columns[i]] *= math.exp(eta[i])
+    first = b.eta_columns.size + occasion * b.iov_columns.size
+    # occasions after the last one with random effects of its own stay at their typical value
+    if first + b.iov_columns.size <= z.size:
+        for i in range(b.iov_columns.size):
+            theta[b.iov_columns[i]] *= math.exp(b.iov_sd[i] * z[first + i])
+
+
+@jit()
+def walk(b, patient, z, f, eta, theta):
+    """Predicted free drug (mg/L) at the samples of a patient with random effects ``z``, into ``f``.
+
+    ``eta`` and ``theta`` are work space; ``theta`` is left at the parameters of the last entry.
+    """
+    etas(b, z, eta)
+    j, stop = b.entry_offsets[patient], b.entry_offsets[patient + 1]
+    depot, depots = b.depot_offsets[patient], b.depot_offsets[patient + 1]
+    epoch = int(b.value[j])  # the first entry is always an epoch
+    occasion = 0
+    t = b.time[j]
+    individual(b, epoch, occasion, z, eta, theta)
+    mode = linear.modes(theta, 1.0)
+    a_d, a_c, a_p, rate = 0.0, 0.0, 0.0, 0.0
+    running = 0
+    k = 0
+    while j < stop:
+        moment = b.time[j]
+        while depot < depots and b.depot_time[depot] + theta[at.LAG] < moment:
+            arrival = max(b.depot_time[depot] + theta[at.LAG], t)
+            if arrival > t:
+                a_c, a_p = linear.carry(theta, mode, a_d, a_c, a_p, rate, arrival - t)
+                a_d *= math.exp(-theta[at.KA] * (arrival - t))
+                t = arrival
+            a_d += b.depot_amount[depot] * theta[at.F]
+            depot += 1
+        kind = b.kind[j]
+        if kind == SAMPLE:
+            f[k] = max(linear.central_amount(theta, mode, a_d, a_c, a_p, rate, moment - t), 0.0) / theta[at.V1]
+            k += 1
+            j += 1
+            continue
+        if moment > t:
+            a_c, a_p = linear.carry(theta, mode, a_d, a_c, a_p, rate, moment - t)
+            if a_d != 0.0:
+                a_d *= math.exp(-theta[at.KA] * (moment - t))
+            t = moment
+        if kind == INFUSION:
+            rate += b.value[j]
+            running += 1
+        elif kind == INFUSION_END:
+            running -= 1
+            rate = rate - b.value[j] if running > 0 else 0.0
+        elif kind == BOLUS:
+            a_c += b.value[j]
+        elif kind == RESET:
+            a_d, a_c, a_p = 0.0, 0.0, 0.0
+        else:
+            if kind == EPOCH:
+                epoch = int(b.value[j])
+            else:
+                occasion += 1
+            individual(b, epoch, occasion, z, eta, theta)
+            mode = linear.modes(theta, 1.0)
+        j += 1
+
+
+@jit(allocates=True)
+def predict(b, patient, draws, out):
+    """Predictions of one patient's samples, (draw, sample), for many sets of random effects (draw, z)."""
+    eta = np.empty(b.eta_columns.size)
+    theta = np.empty(at.N_THETA)
+    for row in range(draws.shape[0]):
+        walk(b, patient, draws[row], out[row], eta, theta)
+
+
+@jit(allocates=True)
+def parameters_at_end(b, patient, z, theta):
+    """Individual parameters at the last entry of a patient's record, into ``theta``."""
+    samples = b.level_offsets[patient + 1] - b.level_offsets[patient]
+    walk(b, patient, z, np.empty(samples), np.empty(b.eta_columns.size), theta)
