@@ -16,6 +16,7 @@ _HOME = {
     "models": "library",
     "cite": "library",
     "PopulationModel": "drug",
+    "Structure": "structure",
     "Patients": "patients",
     "TimeCourse": "patients",
     "ClearanceChange": "patients",

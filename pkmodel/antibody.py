@@ -182,6 +182,15 @@ class Immunogenicity:
         return np.asarray(np.minimum(tgn**hill / (tgn**hill + self.tgn_half**hill) / top, 1.0))
 
 
+NO_LAYER = "none"
+"""What a scenario writes where it simulates the PK model alone."""
+
+
+def layer(name: str) -> Immunogenicity | None:
+    """The antibody layer of a name or path; None for "none"."""
+    return None if name == NO_LAYER else Immunogenicity.load(name)
+
+
 def names() -> list[str]:
     """Names of the shipped antibody layers."""
     return _find("")[1]

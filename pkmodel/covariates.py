@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.errors import Fault, InputError, PkWarning, unknown_name
-from pkmodel.structure import PARAMETERS
+from pkmodel.structure import ALL_PARAMETERS
 
 Floats = NDArray[np.float64]
 
@@ -66,8 +67,30 @@ COVARIATES: Mapping[str, Covariate] = MappingProxyType(
         # may be between 0 and 1: the effect of an immunomodulator ramps up over weeks
         "immunomodulator": Covariate(unit="", low=0.0, high=1.0, meaning="share of full immunomodulator effect"),
         "weekly_dosing": Covariate(unit="", low=0.0, high=1.0, meaning="1 if dosed every week", only_0_or_1=True),
+        "ada_titre": Covariate(unit="", low=0.0, high=1e7, meaning="antibody titre by the study's assay, 0 negative"),
+        "asian": Covariate(unit="", low=0.0, high=1.0, meaning="1 Asian, 0 not, as in the study", only_0_or_1=True),
+        "crohns_disease": Covariate(
+            unit="", low=0.0, high=1.0, meaning="1 Crohn's disease, 0 ulcerative colitis", only_0_or_1=True
+        ),
     }
 )
+
+ABSENT_IS_ZERO = frozenset({"ada_positive", "ada_titre", "immunomodulator", "weekly_dosing"})
+"""Covariates that mean "none" where a patient does not carry them, in effects with a role that supplies them."""
+
+
+class Effect(Protocol):
+    """A factor on one parameter: :class:`CovariateEffect`, or an expression (:mod:`pkmodel.expressions`)."""
+
+    @property
+    def parameter(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def covariates(self) -> tuple[str, ...]: ...
+    def absent(self, covariate: str) -> float | None: ...
+    def one_at_zero(self) -> bool: ...
+    def on(self, columns: Mapping[str, Floats]) -> Floats: ...
 
 
 def power(x: Floats, reference: float, coefficient: float) -> Floats:
@@ -130,7 +153,7 @@ class CovariateEffect:
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
-            ("parameter", self.parameter, PARAMETERS),
+            ("parameter", self.parameter, ALL_PARAMETERS),
             ("covariate", self.covariate, COVARIATES),
             ("form", self.form, FORMS),
             ("role", self.role, ROLES),
@@ -143,9 +166,21 @@ class CovariateEffect:
             raise InputError.one(f"is {self.coefficient:g}", "a factor is positive", key="value")
 
     @property
-    def assumed(self) -> float | None:
+    def covariates(self) -> tuple[str, ...]:
+        """The covariate, as the one of a tuple."""
+        return (self.covariate,)
+
+    def absent(self, covariate: str) -> float | None:
         """Value of the covariate where it is not given; None if it must be."""
         return self.default if self.role == "covariate" else 0.0
+
+    def one_at_zero(self) -> bool:
+        """Whether the factor is exactly 1 where the covariate is 0."""
+        return self.reference == 0.0
+
+    def on(self, columns: Mapping[str, Floats]) -> Floats:
+        """Return the factor for each patient of ``columns``, shape (patient,); see :meth:`values`."""
+        return self.values(columns[self.covariate])
 
     def values(self, x: Floats) -> Floats:
         """Return the factor for each covariate value ``x``, shape (patient,).
@@ -164,7 +199,7 @@ class CovariateEffect:
 
 
 def covariate_columns(
-    effects: Sequence[CovariateEffect], covariates: Mapping[str, Floats], n: int, *, model: str
+    effects: Sequence[Effect], covariates: Mapping[str, Floats], n: int, *, model: str
 ) -> dict[str, Floats]:
     """Return the checked covariates that ``effects`` use, each of shape (patient,).
 
@@ -177,22 +212,22 @@ def covariate_columns(
     """
     columns: dict[str, Floats] = {}
     missing: dict[str, Fault] = {}
-    for effect in effects:
-        name = effect.covariate
+    for effect, name in [(one, name) for one in effects for name in one.covariates]:
         if name in columns:
             continue
+        assumed = effect.absent(name)
         if name in covariates:
             columns[name] = _column(name, covariates[name], n)
-        elif effect.assumed is None:
+        elif assumed is None:
             known = COVARIATES[name]
             wanted = f"give {name} ({', '.join(filter(None, (known.meaning, known.unit)))}) for every patient"
             missing[name] = Fault(key=name, problem=f"{model} needs this covariate", remedy=wanted)
         elif effect.role == "covariate":
-            assumed = f"{effect.assumed:g} {COVARIATES[name].unit}"
-            said = f"{model}: no {name} given; every patient is taken at {assumed}"
+            value = f"{assumed:g} {COVARIATES[name].unit}".strip()
+            said = f"{model}: no {name} given; every patient is taken at {value}"
             warnings.warn(said, PkWarning, stacklevel=4)
-            columns[name] = np.full(n, effect.assumed)
-        elif effect.reference != 0.0:
+            columns[name] = np.full(n, assumed)
+        elif not effect.one_at_zero():
             columns[name] = np.zeros(n)
     if missing:
         raise InputError(missing.values())

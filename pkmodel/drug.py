@@ -11,9 +11,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.covariates import SWITCHED_ROLES, CovariateEffect, covariate_columns
+from pkmodel.covariates import SWITCHED_ROLES, Effect, covariate_columns
 from pkmodel.errors import Fault, InputError, unknown_name
-from pkmodel.structure import COLUMN, PARAMETERS, Structure
+from pkmodel.structure import COLUMN, Structure
 from pkmodel.variability import ResidualError, correlated, omega_matrix, variance
 
 Floats = NDArray[np.float64]
@@ -87,7 +87,7 @@ class PopulationModel:
     structure
         Compartments and routes.
     typical
-        All seven parameters (``PARAMETERS``) of the reference patient, in internal units.
+        All parameters of the reference patient (``structure.parameters``), in internal units.
     effects
         Covariate effects; each multiplies one parameter.
     eta_parameters, omega
@@ -110,7 +110,7 @@ class PopulationModel:
     typical: Mapping[str, float]
     disease: str = ""
     title: str = ""
-    effects: tuple[CovariateEffect, ...] = ()
+    effects: tuple[Effect, ...] = ()
     eta_parameters: tuple[str, ...] = ()
     omega: Floats = dataclasses.field(default_factory=lambda: np.zeros((0, 0)))
     iov: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -123,6 +123,7 @@ class PopulationModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "typical", MappingProxyType(self.structure.complete(self.typical)))
+        known = {*self.structure.required} | ({"LAG"} if self.typical["LAG"] > 0.0 else set())
         faults = [
             Fault(
                 key=name,
@@ -130,7 +131,7 @@ class PopulationModel:
                 remedy=f"a {self.structure} model has none",
             )
             for name in sorted({effect.parameter for effect in self.effects} | {*self.eta_parameters, *self.iov})
-            if name not in self.structure.required
+            if name not in known
         ]
         if faults:
             raise InputError(faults)
@@ -141,23 +142,34 @@ class PopulationModel:
         *,
         name: str = "simple",
         drug: str = "any",
-        CL: float,
+        CL: float = 0.0,
         V1: float,
         Q: float = 0.0,
         V2: float = 1.0,
         KA: float = 0.0,
         F: float = 1.0,
         LAG: float = 0.0,
+        Q3: float = 0.0,
+        V3: float = 1.0,
+        VMAX: float = 0.0,
+        KM: float = 1.0,
+        D1: float = 0.0,
         omega: Mapping[str, float] | None = None,
         residual: ResidualError | None = None,
         routes: tuple[str, ...] = ("iv",),
     ) -> PopulationModel:
-        """Build a model without covariates; two compartments if ``Q`` is positive.
+        """Build a model without covariates; its structure follows from the parameters that are positive.
 
         Parameters
         ----------
         CL, V1, Q, V2, KA, F, LAG
-            Typical values: L/day, L, L/day, L, 1/day, fraction, day.
+            Typical values: L/day, L, L/day, L, 1/day, fraction, day; two compartments if Q is positive.
+        Q3, V3
+            L/day, L; three compartments if Q3 is positive.
+        VMAX, KM
+            mg/day, mg/L; Michaelis-Menten elimination if VMAX is positive, beside a linear one if CL is too.
+        D1
+            Days; zero-order absorption if it is positive.
         omega
             Standard deviation of the exponential eta of each parameter that varies, uncorrelated.
 
@@ -166,12 +178,21 @@ class PopulationModel:
         InputError
             If a value is out of range or has no use in the structure.
         """
-        values = {"CL": CL, "V1": V1, "Q": Q, "V2": V2, "KA": KA, "F": F, "LAG": LAG}
+        values = {
+            "CL": CL, "V1": V1, "Q": Q, "V2": V2, "KA": KA, "F": F, "LAG": LAG,
+            "Q3": Q3, "V3": V3, "VMAX": VMAX, "KM": KM, "D1": D1,
+        }  # fmt: skip
+        elimination = "linear" if VMAX == 0.0 else "michaelis-menten" if CL == 0.0 else "both"
         varying, matrix = omega_matrix({key: variance(sd, "SD") for key, sd in (omega or {}).items()})
         return cls(
             name=name,
             drug=drug,
-            structure=Structure(compartments=2 if Q > 0 else 1, routes=routes),
+            structure=Structure(
+                compartments=3 if Q3 > 0 else 2 if Q > 0 else 1,
+                routes=routes,
+                elimination=elimination,
+                absorption="zero-order" if D1 > 0 else "first-order",
+            ),
             typical=values,
             eta_parameters=varying,
             omega=matrix,
@@ -181,7 +202,8 @@ class PopulationModel:
     @property
     def required_covariates(self) -> tuple[str, ...]:
         """Covariates that patients must carry, sorted."""
-        return tuple(sorted({effect.covariate for effect in self.effects if effect.assumed is None}))
+        wanted = {name for effect in self.effects for name in effect.covariates if effect.absent(name) is None}
+        return tuple(sorted(wanted))
 
     def with_values(self, **typical: float) -> PopulationModel:
         """Return a copy with some typical values replaced, ``model.with_values(CL=0.3)``.
@@ -192,19 +214,27 @@ class PopulationModel:
             If a name is no parameter of this structure or its value is out of range.
         """
         for name in typical:
-            if name not in PARAMETERS:
-                raise unknown_name("parameter", name, PARAMETERS)
+            if name not in self.structure.parameters:
+                raise unknown_name("parameter", name, self.structure.parameters)
         return dataclasses.replace(self, typical={**self.typical, **typical})
 
     def role_factor(self, role: str) -> float:
-        """Return the factor on CL of a switched role at full strength; 1.0 if the model has none."""
+        """Return the factor on CL of a switched role at full strength; 1.0 if the model has none.
+
+        Raises
+        ------
+        InputError
+            If the role's term is an expression that also depends on something else.
+        """
         if role not in SWITCHED_ROLES:
             raise unknown_name("role", role, SWITCHED_ROLES)
-        full = np.ones(1)
         found = 1.0
         for effect in self.effects:
             if effect.role == role and effect.parameter == "CL":
-                found *= float(effect.values(full)[0])
+                if len(effect.covariates) > 1:
+                    problem = f"{self.name}: the {role} term depends on {' and '.join(effect.covariates)}"
+                    raise InputError.one(problem, "an antibody layer needs one factor for everybody", key="expression")
+                found *= float(effect.on({effect.covariates[0]: np.ones(1)})[0])
         return found
 
     def typical_parameters(
@@ -224,7 +254,7 @@ class PopulationModel:
 
         Returns
         -------
-        (patient, parameter) float64, C-contiguous, columns in the order of ``PARAMETERS``.
+        (patient, parameter) float64, C-contiguous, columns in the order of ``structure.parameters``.
 
         Raises
         ------
@@ -234,13 +264,13 @@ class PopulationModel:
         unknown = sorted(roles - SWITCHED_ROLES)
         if unknown:
             raise unknown_name("role", unknown[0], SWITCHED_ROLES)
-        theta = np.empty((n, len(PARAMETERS)))
-        theta[:] = [self.typical[name] for name in PARAMETERS]
+        theta = np.empty((n, len(self.structure.parameters)))
+        theta[:] = [self.typical[name] for name in self.structure.parameters]
         active = [e for e in self.effects if e.role not in SWITCHED_ROLES or e.role in roles]
         columns = covariate_columns(active, covariates, n, model=self.name)
         for effect in active:
-            if effect.covariate in columns:
-                theta[:, COLUMN[effect.parameter]] *= effect.values(columns[effect.covariate])
+            if all(name in columns for name in effect.covariates):
+                theta[:, COLUMN[effect.parameter]] *= effect.on(columns)
         return theta
 
     def individual_parameters(

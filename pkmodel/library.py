@@ -9,16 +9,19 @@ The classes here mirror the file.  Every number stands with its unit, where it w
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pkmodel import units
 from pkmodel.covariates import COVARIATES, CovariateEffect
 from pkmodel.drug import Check, Citation, PopulationModel
 from pkmodel.errors import InputError, unknown_name
+from pkmodel.expressions import Expression, ExpressionEffect
 from pkmodel.files import FileModel, parse_toml, read_text
 from pkmodel.structure import Structure
 from pkmodel.variability import ResidualError, omega_matrix, variance
@@ -126,6 +129,10 @@ class _Time(_Number):
     kind = units.TIME
 
 
+class _EliminationRate(_Number):
+    kind = units.ELIMINATION_RATE
+
+
 class _Concentration(_Number):
     kind = units.CONCENTRATION
 
@@ -144,13 +151,18 @@ class _Variance(_Number):
 
 
 class _Typical(FileModel):
-    CL: _Clearance
+    CL: _Clearance | None = None
     V1: _Volume
     Q: _Clearance | None = None
     V2: _Volume | None = None
     KA: _Rate | None = None
     F: _Fraction | None = None
     LAG: _Time | None = None
+    Q3: _Clearance | None = None
+    V3: _Volume | None = None
+    VMAX: _EliminationRate | None = None
+    KM: _Concentration | None = None
+    D1: _Time | None = None
 
     def build(self) -> dict[str, float]:
         return {name: number.internal for name, number in self if number is not None}
@@ -158,7 +170,19 @@ class _Typical(FileModel):
 
 class _Covariance(_Number):
     between: list[str] = Field(min_length=2, max_length=2)
-    unit: Literal["covariance"]
+    unit: Literal["covariance", "correlation"]
+
+    def covariance(self, variances: Mapping[str, float]) -> float:
+        if self.unit == "covariance":
+            return self.value
+        one, other = (variances.get(name, 0.0) for name in self.between)
+        return self.value * math.sqrt(one * other)
+
+    @model_validator(mode="after")
+    def _check_correlation(self) -> _Covariance:
+        if self.unit == "correlation" and not -1.0 < self.value < 1.0:
+            raise InputError.one(f"a correlation of {self.value:g}", "write a number between -1 and 1", key="value")
+        return self
 
 
 class _Effect(_Number):
@@ -189,6 +213,31 @@ class _Effect(_Number):
         if self.unit != meant:
             raise InputError.one(f"unit '{self.unit}' of a {self.form} form", f"write unit = '{meant}'")
         return self
+
+
+class _Expression(FileModel):
+    """A factor that no form of ``[[effect]]`` can say."""
+
+    parameter: str
+    factor: str
+    role: str = "covariate"
+    tag: Literal["A", "B", "B-", "C", "D"]
+    source: str = Field(min_length=3)
+    note: str = ""
+
+    @field_validator("factor")
+    @classmethod
+    def _check_factor(cls, text: str) -> str:
+        Expression.parse(text)
+        return text
+
+    @model_validator(mode="after")
+    def _check_expression(self) -> _Expression:
+        self.build()
+        return self
+
+    def build(self) -> ExpressionEffect:
+        return ExpressionEffect(parameter=self.parameter, expression=Expression.parse(self.factor), role=self.role)
 
 
 class _Range(FileModel):
@@ -227,7 +276,7 @@ class _Check(FileModel):
     unit: Literal["day", "ug/mL", "factor"]
     tolerance: float = Field(gt=0)
     covariates: dict[str, float]
-    regimen: Literal["", "infliximab 5 mg/kg", "CT-P13 120 mg sc", "adalimumab 160/80/40 mg"] = ""
+    regimen: Literal["", "infliximab 5 mg/kg", "CT-P13 120 mg sc", "adalimumab 160/80/40 mg", "vedolizumab 300 mg"] = ""
     week: float | None = None
     source: str = Field(min_length=3)
 
@@ -252,9 +301,12 @@ class _ModelFile(FileModel):
     note: str = ""
     compartments: int
     routes: list[str]
+    elimination: str = "linear"
+    absorption: str = "first-order"
     citation: _Citation
     typical: _Typical
     effect: list[_Effect] = Field(default=[])
+    expression: list[_Expression] = Field(default=[])
     omega: dict[str, _Variance] = Field(default={})
     covariance: list[_Covariance] = Field(default=[])
     iov: dict[str, _Variance] = Field(default={})
@@ -269,14 +321,24 @@ class _ModelFile(FileModel):
         for index, pair in enumerate(pairs):
             if pair in pairs[:index]:
                 raise InputError.one(f"{pair[1]} acts on {pair[0]} twice", "keep one", key=f"effect.{index}")
+        couples = [frozenset(pair.between) for pair in self.covariance]
+        for index, couple in enumerate(couples):
+            if couple in couples[:index]:
+                raise InputError.one(f"{' with '.join(sorted(couple))} twice", "keep one", key=f"covariance.{index}")
+        factors = [effect.build() for effect in self.expression]
+        for index, one in enumerate(factors):
+            if (one.parameter, one.covariates) in [(two.parameter, two.covariates) for two in factors[:index]]:
+                problem = f"{', '.join(one.covariates)} acts on {one.parameter} in two expressions"
+                raise InputError.one(problem, "multiply them into one", key=f"expression.{index}")
         self.build("")
         return self
 
     def build(self, text: str) -> PopulationModel:
         """Return the model, its numbers in internal units."""
+        variances = {name: number.internal for name, number in self.omega.items()}
         varying, omega = omega_matrix(
-            {name: number.internal for name, number in self.omega.items()},
-            {(pair.between[0], pair.between[1]): pair.value for pair in self.covariance},
+            variances,
+            {(pair.between[0], pair.between[1]): pair.covariance(variances) for pair in self.covariance},
         )
         domain = {
             name: (
@@ -293,9 +355,17 @@ class _ModelFile(FileModel):
             drug=self.drug,
             disease=self.disease,
             title=self.title,
-            structure=Structure(compartments=self.compartments, routes=tuple(self.routes)),
+            structure=Structure(
+                compartments=self.compartments,
+                routes=tuple(self.routes),
+                elimination=self.elimination,
+                absorption=self.absorption,
+            ),
             typical=self.typical.build(),
-            effects=tuple(effect.build() for effect in self.effect),
+            effects=(
+                *(effect.build() for effect in self.effect),
+                *(expression.build() for expression in self.expression),
+            ),
             eta_parameters=varying,
             omega=omega,
             iov=MappingProxyType({name: number.internal for name, number in self.iov.items()}),

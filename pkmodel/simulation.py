@@ -13,14 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from pkmodel import timetable, units
 from pkmodel.antibody import Immunogenicity
 from pkmodel.cotherapy import Cotherapy, strength_events
-from pkmodel.draws import Draws, Stream, moment
+from pkmodel.doses import regimen_events
+from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError, KernelError
+from pkmodel.individuals import covariate_events, parameters
 from pkmodel.kernels import layout as at
 from pkmodel.patients import ClearanceChange, Patients
-from pkmodel.regimen import Regimen, resolve_route
+from pkmodel.regimen import Regimen
 from pkmodel.response import NO_RESPONSE_MODEL, Response
 from pkmodel.state import Events, State
+from pkmodel.structure import PARAMETERS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,27 +36,6 @@ _MESSAGES = {
 _SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
 
 
-def parameters(
-    model: PopulationModel,
-    patients: Patients,
-    draws: Draws,
-    *,
-    immunogenicity: Immunogenicity | None = None,
-    time: float = 0.0,
-) -> NDArray[np.float64]:
-    """Individual PK parameters at ``time``, shape (patient, parameter).
-
-    With an antibody layer the model's own antibody and immunomodulator terms are left out: the layer replaces
-    the first and applies the second with the strength of the day.
-    """
-    roles = frozenset({"antibody", "immunomodulator"}) if immunogenicity is None else frozenset[str]()
-    normals = draws.normal(Stream.ETA, patients.ids, len(model.eta_parameters))
-    theta = model.individual_parameters(patients.covariates_at(time), model.etas(normals), roles=roles)
-    if immunogenicity is not None and immunogenicity.clearance_scale != 1.0:
-        theta[:, at.CL] *= immunogenicity.clearance_scale
-    return theta
-
-
 def start(
     model: PopulationModel,
     patients: Patients,
@@ -62,10 +44,23 @@ def start(
     immunogenicity: Immunogenicity | None = None,
     response: Response | None = None,
 ) -> State:
-    """The state of drug-free, antibody-free patients at day 0."""
+    """The state of drug-free, antibody-free patients at day 0.
+
+    Raises
+    ------
+    InputError
+        For an antibody layer on a model that has no closed form.
+    """
+    if immunogenicity is not None and not model.structure.closed_form:
+        raise InputError.one(
+            f"the antibody layer knows no {model.structure} model ('{model.name}')",
+            "leave the layer out (the model's own antibody term, if it has one, then applies), or take a linear "
+            "model of one or two compartments",
+            key="immunogenicity",
+        )
     theta = parameters(model, patients, draws, immunogenicity=immunogenicity)
     n = len(patients)
-    values = np.zeros((n, at.N_STATE))
+    values = np.zeros((n, at.N_STATE if model.structure.closed_form else at.N_STATE_WIDE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.STEP] = 0.5
@@ -84,81 +79,6 @@ def start(
         immune=immune,
         response=NO_RESPONSE_MODEL if response is None else response.kernel_row(),
         pending=covariate_events(model, patients, draws, immunogenicity),
-    )
-
-
-def covariate_events(
-    model: PopulationModel, patients: Patients, draws: Draws, immunogenicity: Immunogenicity | None
-) -> Events:
-    """New parameters at each time at which a covariate changes."""
-    parts = []
-    n = len(patients)
-    for day in patients.change_times():
-        table = parameters(model, patients, draws, immunogenicity=immunogenicity, time=day)
-        parts.append(
-            Events(
-                row=np.arange(n),
-                time=np.full(n, day),
-                kind=np.full(n, at.PARAMETERS_SET),
-                value=np.arange(n, dtype=np.float64),
-                tables=table,
-            )
-        )
-    return Events.merge(parts)
-
-
-def dose_events(
-    rows: NDArray[np.int64],
-    time: float | NDArray[np.float64],
-    milligrams: NDArray[np.float64],
-    *,
-    route: str,
-    duration: float,
-    lag: NDArray[np.float64],
-    steroid: NDArray[np.float64] | None = None,
-    occasion: NDArray[np.float64] | None = None,
-) -> Events:
-    """Events of one dose for each of ``rows``.
-
-    Parameters
-    ----------
-    rows, milligrams, lag
-        (dose,) state rows, doses in mg, absorption lags in days.
-    time
-        Day of the dose, one for all or (dose,).
-    route, duration
-        "iv" or "sc"; length of the infusion in days (0: bolus).
-    steroid
-        (dose,) multiplier on the onset hazard that holds from this dose on; None leaves it.
-    occasion
-        (dose,) factor on CL of the dosing occasion that begins here; None leaves it.
-    """
-    if np.any(~np.isfinite(milligrams)) or np.any(milligrams < 0.0):
-        raise InputError.one("a dose is negative or not a number", "doses are positive mg", key="dose")
-    times = np.broadcast_to(np.asarray(time, dtype=np.float64), rows.shape)
-    parts = []
-    if steroid is not None:
-        parts.append(_events(rows, times, at.STEROID_SET, steroid))
-    if occasion is not None:
-        parts.append(_events(rows, times, at.OCCASION_SET, occasion))
-    if route == "sc":
-        parts.append(_events(rows, times + lag, at.DEPOT, milligrams))
-    elif duration > 0.0:
-        rate = milligrams / duration
-        parts.append(_events(rows, times, at.RATE_CHANGE, rate))
-        parts.append(_events(rows, times + duration, at.RATE_CHANGE, -rate))
-    else:
-        parts.append(_events(rows, times, at.BOLUS, milligrams))
-    return Events.merge(parts)
-
-
-def _events(rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]) -> Events:
-    return Events(
-        row=rows,
-        time=times,
-        kind=np.full(rows.size, kind),
-        value=np.broadcast_to(np.asarray(values, dtype=np.float64), rows.shape),
-        tables=np.empty((0, at.N_THETA)),
     )
 
 
@@ -195,7 +115,7 @@ def advance(
     KernelError
         If a patient could not be integrated; names the patients.
     """
-    from pkmodel.kernels import propagate
+    from pkmodel.kernels import propagate, walk
 
     if not until >= state.time:
         raise InputError.one(f"cannot go back from day {state.time:g} to day {until:g}", key="until")
@@ -208,7 +128,8 @@ def advance(
     status = np.zeros(n, np.int64)
     if times is None or into is None:
         times, into = np.empty(0), propagate.empty_outputs(n)
-    run = propagate.advance_serial if threads == 1 or n < _SERIAL_BELOW else propagate.advance_parallel
+    engine = walk if state.integrated else propagate
+    run = engine.advance_serial if threads == 1 or n < _SERIAL_BELOW else engine.advance_parallel
     run(
         theta,
         values,
@@ -236,51 +157,6 @@ def advance(
             + "); check the model's parameters and the doses"
         )
     return replace(state, time=float(until), theta=theta, values=values, pending=later)
-
-
-def regimen_events(
-    regimen: Regimen,
-    model: PopulationModel,
-    patients: Patients,
-    draws: Draws,
-    theta: NDArray[np.float64],
-    immunogenicity: Immunogenicity | None,
-) -> Events:
-    """All events of a fixed timetable."""
-    n = len(patients)
-    rows = np.arange(n)
-    parts = []
-    for dose in regimen.doses:
-        steroid = None
-        if immunogenicity is not None:
-            steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)
-        parts.append(
-            dose_events(
-                rows,
-                dose.time,
-                dose.milligrams(patients.covariates_at(dose.time).get("weight"), n),
-                route=resolve_route(dose.route, model.structure, model=model.name),
-                duration=dose.duration,
-                lag=theta[:, at.LAG],
-                steroid=steroid,
-                occasion=occasion_factors(model, patients.ids, draws, dose.time),
-            )
-        )
-    return Events.merge(parts)
-
-
-def occasion_factors(
-    model: PopulationModel, ids: NDArray[np.int64], draws: Draws, day: float
-) -> NDArray[np.float64] | None:
-    """Between-occasion factor on CL of the dosing occasion that begins on ``day``; None if the model has none.
-
-    An occasion is the time from one dose to the next (the papers rarely define it).
-    """
-    variance = model.iov.get("CL", 0.0)
-    if variance == 0.0:
-        return None
-    z = draws.normal(Stream.OCCASION, ids, 1, first=moment(day))[:, 0]
-    return np.asarray(np.exp(math.sqrt(variance) * z))
 
 
 def output_times(times: str | ArrayLike, regimen: Regimen) -> NDArray[np.float64]:
@@ -381,6 +257,8 @@ def _on_one_timetable(
     threads: int | None,
 ) -> NDArray[np.float64] | None:
     """Free drug (patient, time, 1) where all patients share dose and output times; None where they do not."""
+    if model.structure.parameters != PARAMETERS:
+        return None
     theta = parameters(model, patients, draws)
     later = days > 0.0
     if not later.any() or not timetable.all_together(theta):

@@ -65,7 +65,7 @@ class Events:
             time=time[order],
             kind=np.concatenate([part.kind for part in parts])[order],
             value=np.concatenate(values)[order],
-            tables=np.concatenate([part.tables for part in parts]),
+            tables=_stacked([part.tables for part in parts]),
         )
 
     def split(self, until: float) -> tuple[Events, Events]:
@@ -89,6 +89,12 @@ class Events:
         return np.searchsorted(self.row, np.arange(patients + 1))
 
 
+def _stacked(tables: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """All rows; an empty table says nothing of how many columns its model has."""
+    filled = [table for table in tables if table.shape[0]]
+    return np.concatenate(filled) if filled else tables[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class State:
     """All patients at one moment; complete: simulation continues from it as if it had never stopped.
@@ -98,7 +104,7 @@ class State:
     time
         Day.
     theta
-        (patient, parameter) current PK parameters, order of ``pkmodel.structure.PARAMETERS``.
+        (patient, parameter) current PK parameters, order of ``pkmodel.structure.ALL_PARAMETERS``.
     values
         (patient, column) amounts, hazards, clocks; columns in :mod:`pkmodel.kernels.layout`.
     subject
@@ -116,6 +122,11 @@ class State:
     immune: NDArray[np.float64]
     response: NDArray[np.float64]
     pending: Events
+
+    @property
+    def integrated(self) -> bool:
+        """Whether these patients are integrated (three compartments, saturable elimination) or in closed form."""
+        return int(self.values.shape[1]) == at.N_STATE_WIDE
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

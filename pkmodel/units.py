@@ -18,6 +18,7 @@ from pkmodel.errors import InputError, PkWarning, nearest
 
 TIME, DOSE, DOSE_PER_WEIGHT, CONCENTRATION = "time", "dose", "dose per kilogram", "concentration"
 CLEARANCE, VOLUME, RATE, FRACTION = "clearance", "volume", "rate", "fraction"
+ELIMINATION_RATE = "rate of elimination"
 WEIGHT, ALBUMIN, TITRE = "weight", "albumin", "antibody titre"
 
 # unit -> (kind, factor to the internal unit)
@@ -32,6 +33,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "ng/mL": (CONCENTRATION, 1e-3),
     "L/day": (CLEARANCE, 1.0), "L/h": (CLEARANCE, 24.0),
     "L": (VOLUME, 1.0), "1/day": (RATE, 1.0), "1/h": (RATE, 24.0),
+    "mg/day": (ELIMINATION_RATE, 1.0), "mg/h": (ELIMINATION_RATE, 24.0),
     "fraction": (FRACTION, 1.0), "percent": (FRACTION, 1 / 100),
     "kg": (WEIGHT, 1.0), "g/L": (ALBUMIN, 1.0), "g/dL": (ALBUMIN, 10.0),
     "AU/mL": (TITRE, math.nan), "U/mL": (TITRE, math.nan),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.errors import Fault, InputError, unknown_name
-from pkmodel.structure import PARAMETERS
+from pkmodel.structure import ALL_PARAMETERS
 
 Floats = NDArray[np.float64]
 
@@ -64,10 +64,10 @@ def omega_matrix(
     InputError
         If a parameter is unknown or the matrix is not positive definite (naming the implied correlations).
     """
-    unknown = [name for name in variances if name not in PARAMETERS]
+    unknown = [name for name in variances if name not in ALL_PARAMETERS]
     if unknown:
-        raise unknown_name("parameter", unknown[0], PARAMETERS, key="omega")
-    names = tuple(name for name in PARAMETERS if name in variances)
+        raise unknown_name("parameter", unknown[0], ALL_PARAMETERS, key="omega")
+    names = tuple(name for name in ALL_PARAMETERS if name in variances)
     omega = np.diag(np.array([variances[name] for name in names], dtype=np.float64))
     faults = []
     for (one, other), covariance in (covariances or {}).items():

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.cotherapy import strength_events
+from pkmodel.doses import dose_events, occasion_factors
 from pkmodel.draws import Stream, moment
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import resolve_route
-from pkmodel.simulation import advance, dose_events, occasion_factors, start
+from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
 from scenarios.observe import Report
 from scenarios.plan import Plan
@@ -151,7 +152,9 @@ class ArmRun:
         for k in np.unique(entry[rows]):
             dose = doses[int(k)]
             mine = rows[entry[rows] == k]
-            factor = setting.immunogenicity.steroid_factor if dose.premedicated else 1.0
+            steroid = None
+            if setting.immunogenicity is not None:
+                steroid = np.full(mine.size, setting.immunogenicity.steroid_factor if dose.premedicated else 1.0)
             parts.append(
                 dose_events(
                     mine,
@@ -159,8 +162,8 @@ class ArmRun:
                     orders.amount[mine],
                     route=resolve_route(dose.route, setting.model.structure, model=setting.model.name),
                     duration=dose.duration,
-                    lag=self.state.theta[mine, at.LAG],
-                    steroid=np.full(mine.size, factor),
+                    theta=self.state.theta[mine],
+                    steroid=steroid,
                     occasion=None if occasion is None else occasion[mine],
                 )
             )
@@ -171,6 +174,7 @@ class ArmRun:
         draws, ids = self.setting.draws, self.patients.ids
         parts = []
         for therapy in self.arm.cotherapy:
+            assert self.setting.immunogenicity is not None  # scenario_checks: co-therapy acts through the layer
             rows = np.flatnonzero(therapy.takers(ids, draws))
             parts.append(
                 strength_events(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pkmodel
-from pkmodel import library
+from pkmodel import antibody, library
 from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
@@ -45,7 +45,7 @@ class Setting:
 
     scenario: Scenario
     model: PopulationModel
-    immunogenicity: Immunogenicity
+    immunogenicity: Immunogenicity | None
     response: Response
     laboratory: Laboratory
     draws: Draws
@@ -60,7 +60,7 @@ class Setting:
         return cls(
             scenario=scenario,
             model=model,
-            immunogenicity=Immunogenicity.load(scenario.immunogenicity),
+            immunogenicity=antibody.layer(scenario.immunogenicity),
             response=response,
             laboratory=Laboratory.load(scenario.assays, scenario.drug),
             draws=Draws(seed),
@@ -244,6 +244,7 @@ class _Store:
 
     def _attributes(self, seed: int) -> dict[str, Any]:
         scenario, setting = self.scenario, self.setting
+        layer = setting.immunogenicity
         return {
             "scenario": scenario.name,
             "title": scenario.title,
@@ -252,7 +253,7 @@ class _Store:
             "drug": scenario.drug,
             "model": scenario.model,
             "cohort": scenario.cohort,
-            "immunogenicity": f"{scenario.immunogenicity} ({setting.immunogenicity.status})",
+            "immunogenicity": scenario.immunogenicity + (f" ({layer.status})" if layer is not None else ""),
             "window": scenario.window,
             "seed": seed,
             "patients": self.n,

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pkmodel.antibody import NO_LAYER
 from pkmodel.errors import InputError, unknown_name
 from pkmodel.files import KeyPath
 from scenarios.arm_checks import arm_problems, window_problems
-from scenarios.loose import Problem, numbers_in, text_of, time_of, told, tried
+from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, told, tried
 
 if TYPE_CHECKING:
     from pkmodel.drug import PopulationModel
@@ -33,7 +34,9 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         problem = f"model '{model.name}' is for {model.drug}, the scenario for {drug}"
         yield Problem(("model",), problem, "choose a model of the same drug ('pkmodel list models')")
     yield from _cohort(text_of(document, "cohort"))
-    yield from _immunogenicity(text_of(document, "immunogenicity"), drug)
+    yield from _immunogenicity(text_of(document, "immunogenicity"), drug, model)
+    if text_of(document, "immunogenicity") == NO_LAYER:
+        yield from _needs_layer(document.get("arm"))
     yield from window_problems(text_of(document, "window"), drug, ("window",))
     yield from _assays(document.get("assays"), drug)
     yield from _times(document)
@@ -65,9 +68,14 @@ def _cohort(name: str | None) -> Iterator[Problem]:
         yield from tried(lambda: Cohort.load(name), ("cohort",))
 
 
-def _immunogenicity(name: str | None, drug: str | None) -> Iterator[Problem]:
-    if name is None:
+def _immunogenicity(name: str | None, drug: str | None, model: PopulationModel | None) -> Iterator[Problem]:
+    if name is None or name == NO_LAYER:
         return
+    if model is not None and not model.structure.closed_form:
+        problem = f"the antibody layer knows no {model.structure} model ('{model.name}')"
+        yield Problem(
+            ("immunogenicity",), problem, f"write '{NO_LAYER}', or take a linear model of 1 or 2 compartments"
+        )
     from pkmodel.antibody import Immunogenicity
 
     try:
@@ -78,6 +86,15 @@ def _immunogenicity(name: str | None, drug: str | None) -> Iterator[Problem]:
     if drug is not None and layer.drug != drug:
         remedy = f"write '{drug}', or the file of an antibody layer for {drug}"
         yield Problem(("immunogenicity",), f"'{name}' is for {layer.drug}, the scenario for {drug}", remedy)
+
+
+def _needs_layer(arms: object) -> Iterator[Problem]:
+    """What acts through the antibody layer alone would do nothing without it."""
+    for index, arm in enumerate(tables_in(arms)):
+        for key in ("cotherapy", "premedication"):
+            if arm.get(key):
+                problem = f"{key} acts through the antibody layer, which is '{NO_LAYER}'"
+                yield Problem(("arm", index, key), problem, "leave it out, or name a layer under 'immunogenicity'")
 
 
 def _assays(table: object, drug: str | None) -> Iterator[Problem]:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import pkmodel as pk
+from pkmodel.doses import regimen_events
 from pkmodel.kernels import layout as at
-from pkmodel.simulation import advance, regimen_events, start
+from pkmodel.simulation import advance, start
 from pkmodel.state import Events
 
 SEED = 11

@@ -5,24 +5,29 @@ Concentrations are computed here by superposition of matrix exponentials, withou
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from naive_linear import infusion
+from naive_saturable import simulate_saturable
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
+import pkmodel as pk
 from pkmodel.covariates import COVARIATES
 from pkmodel.drug import Check, Citation, PopulationModel
 from pkmodel.errors import InputError, PkWarning, UnknownNameError
 from pkmodel.library import cite, load, models, parse
-from pkmodel.structure import COLUMN, PARAMETERS, Structure
+from pkmodel.structure import COLUMN, Structure
 from pkmodel.variability import omega_matrix, variance
 
 Floats = NDArray[np.float64]
 INFUSION = 2 / 24  # day
+VEDOLIZUMAB_INFUSION = 0.5 / 24
 WEIGHT = 70.0  # kg; the weight of all checks that give mg/kg
 
 # Dose days and mg.  Steady state is the trough after two years or more: the slowest phase of any model here
@@ -31,17 +36,19 @@ REGIMENS = {
     "infliximab 5 mg/kg": [(float(day), 5 * WEIGHT) for day in (0, 14, 42, *range(98, 98 + 56 * 20, 56))],
     "CT-P13 120 mg sc": [(14.0 * k, 120.0) for k in range(60)],
     "adalimumab 160/80/40 mg": [(0.0, 160.0), (14.0, 80.0), *((14.0 * k, 40.0) for k in range(2, 60))],
+    "vedolizumab 300 mg": [(float(day), 300.0) for day in (0, 14, 42, *range(98, 98 + 56 * 20, 56))],
 }
 STEADY_STATE = {
     "infliximab 5 mg/kg": 98.0 + 56 * 20,
     "CT-P13 120 mg sc": 840.0,
     "adalimumab 160/80/40 mg": 840.0,
+    "vedolizumab 300 mg": 98.0 + 56 * 20,
 }
 
 
 def one(model: PopulationModel, covariates: dict[str, float]) -> dict[str, float]:
     theta = model.typical_parameters({name: np.array([x]) for name, x in covariates.items()}, 1)
-    return dict(zip(PARAMETERS, theta[0].tolist(), strict=True))
+    return dict(zip(model.structure.parameters, theta[0].tolist(), strict=True))
 
 
 def rates(p: dict[str, float]) -> Floats:
@@ -82,10 +89,19 @@ def computed(model: PopulationModel, check: Check) -> float:
     if check.quantity == "clearance ratio":
         return p["CL"] / one(model, dict(model.reference))["CL"]
     at = STEADY_STATE[check.regimen] if check.week is None else check.week * 7.0
+    if model.drug == "vedolizumab":
+        infusions = [
+            event
+            for day, mg in REGIMENS[check.regimen]
+            if day < at
+            for event in infusion(day, mg, VEDOLIZUMAB_INFUSION)
+        ]
+        return float(simulate_saturable(theta=p, response=None, events=infusions, until=at, times=[at])["C"][0])
     injected = check.regimen != "infliximab 5 mg/kg"
     return trough(p, REGIMENS[check.regimen], at, injected=injected)
 
 
+ANTIBODY = ("ada_positive", "ada_titre")
 ALL_CHECKS = [(name, index) for name in models() for index in range(len(load(name).checks))]
 
 
@@ -103,17 +119,32 @@ def test_every_model_is_checked_on_half_life_and_on_steady_state_with_and_withou
     checks = load(name).checks
     steady = [check for check in checks if check.quantity == "trough" and check.week is None]
     assert any(check.quantity == "half-life" for check in checks)
-    assert {check.covariates.get("ada_positive", 0.0) for check in steady} == {0.0, 1.0}
+    assert {any(check.covariates.get(name, 0.0) for name in ANTIBODY) for check in steady} == {False, True}
     weeks = {check.week for check in checks if check.week is not None}
     assert weeks == ({2, 4} if load(name).drug == "adalimumab" else {6, 14})
 
 
-def test_the_library_holds_the_seven_models() -> None:
+def test_the_library_holds_the_eight_models() -> None:
     assert models() == [
         "adalimumab-berends-2018", "adalimumab-ternant-2015", "adalimumab-vande-casteele-2019",
         "infliximab-fasanmade-2009", "infliximab-fasanmade-2011", "infliximab-hanzel-2021",
-        "infliximab-wojciechowski-2017",
+        "infliximab-wojciechowski-2017", "vedolizumab-okamoto-2021",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("check", load("vedolizumab-okamoto-2021").checks[1:], ids=lambda check: f"week {check.week}")
+def test_the_engine_gives_back_the_troughs_of_vedolizumab(check: Check) -> None:
+    """Through ``pk.simulate``, without differences between patients."""
+    published = load("vedolizumab-okamoto-2021")
+    model = dataclasses.replace(published, omega=np.zeros((0, 0)), eta_parameters=(), iov={})
+    patient = pk.Patients.typical(1, **dict(check.covariates), asian=0.0, crohns_disease=0.0)
+    at = STEADY_STATE[check.regimen] if check.week is None else check.week * 7.0
+    regimen = pk.Regimen.induction("300 mg", infusion="30 min").then(
+        pk.Regimen.every("8 weeks", dose="300 mg", until=f"{at + 1} days", infusion="30 min")
+        if at > 98 else pk.Regimen.induction("300 mg", weeks=(14,))
+    )  # fmt: skip
+    level = pk.simulate(model, patient, regimen, times=[at]).concentration
+    assert float(level[0, 0]) == pytest.approx(check.value, abs=check.tolerance, rel=0)
 
 
 # --- The equations, away from the reference patient
@@ -126,6 +157,7 @@ def test_equations_away_from_the_reference_patient() -> None:
     """
     w, alb = 104.0, 31.0
     patient = {"weight": w, "albumin": alb, "ada_positive": 1.0, "female": 1.0}
+    patient |= {"ada_titre": 1000.0, "asian": 1.0, "crohns_disease": 1.0}
     r = w / 70
     equations = {
         "infliximab-hanzel-2021": {
@@ -156,6 +188,14 @@ def test_equations_away_from_the_reference_patient() -> None:
         },
         "adalimumab-berends-2018": {"CL": 0.3192 * 4.14, "V1": 4.07, "KA": 0.19992, "F": 1.0},
         "adalimumab-ternant-2015": {"CL": 0.42 * 5.5, "V1": 13.5, "KA": 0.15, "F": 1.0},
+        "vedolizumab-okamoto-2021": {
+            "CL": 0.246 * (1000 / 250) ** 0.0713 * r**0.472 * (alb / 40) ** -1.19 * 1.10 * 0.990,
+            "V1": 3.16 * r**0.466,
+            "V2": 1.84 * r,
+            "Q": 0.161 * r**0.75,
+            "VMAX": 0.238 * r**0.75,
+            "KM": 0.851,
+        },
         "adalimumab-vande-casteele-2019": {
             "CL": 0.33 * 2.59 * (60 / 47.8) ** 1.97,
             "V1": 7.8,
@@ -180,6 +220,7 @@ def test_variability_and_residual_error_as_transcribed() -> None:
         "adalimumab-berends-2018": ([0.491**2], {}, (0.09, 1.02)),
         "adalimumab-ternant-2015": ([0.65**2, 0.48**2], {}, (0.16, 1.8)),
         "adalimumab-vande-casteele-2019": ([0.326**2, 0.356**2, 1.039**2], {}, (0.166, 0.0)),
+        "vedolizumab-okamoto-2021": ([0.308**2, 0.202**2, 0.702**2], {"CL": 0.203**2}, (0.178, 0.0)),
     }
     assert sorted(expected) == models()
     for name, (variances, iov, (proportional, additive)) in expected.items():
@@ -397,8 +438,10 @@ def test_with_values_replaces_and_checks() -> None:
 def test_a_structure_says_what_it_needs() -> None:
     assert Structure(compartments=1, routes=("iv",)).required == ("CL", "V1")
     assert Structure(compartments=2, routes=("iv", "sc")).required == ("CL", "V1", "Q", "V2", "KA", "F")
-    with pytest.raises(InputError, match="3 compartments"):
-        Structure(compartments=3, routes=("iv",))
+    both = Structure(compartments=3, routes=("iv", "sc"), elimination="both", absorption="zero-order")
+    assert both.required == ("CL", "V1", "Q", "V2", "F", "Q3", "V3", "VMAX", "KM", "D1")
+    with pytest.raises(InputError, match="4 compartments"):
+        Structure(compartments=4, routes=("iv",))
 
 
 # --- Files and names

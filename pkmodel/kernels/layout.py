@@ -3,6 +3,9 @@
 # theta: (patient, parameter), the order of pkmodel.structure.PARAMETERS
 CL, V1, Q, V2, KA, F, LAG = range(7)
 N_THETA = 7
+# further columns of models that need more: third compartment, saturable elimination, zero-order absorption
+Q3, V3, VMAX, KM, D1 = range(7, 12)
+N_THETA_WIDE = 12
 
 # state: (patient, column)
 A_DEPOT = 0  # mg
@@ -27,6 +30,9 @@ BELOW_SINCE = 18  # d since when the effect site is below C_relapse; inf while a
 STEP = 19  # integrator step, d
 LAST_INPUT = 20  # d, last time the drug input changed
 N_STATE = 21
+# one further column where the disposition is integrated (pkmodel.kernels.walk)
+A_PERIPHERAL_2 = 21  # mg
+N_STATE_WIDE = 22
 
 # subject: (patient, column), drawn once per patient
 ONSET_THRESHOLD = 0  # E / (Z m_hla); inf: this patient never makes antibody
