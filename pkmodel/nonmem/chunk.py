@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from pkmodel.covariates import SWITCHED_ROLES
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.kernels import layout as at
 from pkmodel.nonmem.steady import steady_amounts
+from pkmodel.doses import dose_events
 from pkmodel.patients import Patients
-from pkmodel.simulation import advance, dose_events, start
+from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ class Chunk:
         pairs = np.flatnonzero((found.seen_row >= self.rows[0]) & (found.seen_row <= self.rows[-1]))
         if not pairs.size:
             return
-        step_of_row = self._step_at_origin()
+        step_of_row = self._steps_at(self.owner, found.origin[self.rows], "right")
         theta = self.theta[step_of_row]
         doses = np.flatnonzero((found.dose_row >= self.rows[0]) & (found.dose_row <= self.rows[-1]))
         factor = self._occasion_factors(doses)
         state = self._start(theta)
         self._put_steady_amounts(state.values, doses, factor)
         changes = self._changes(step_of_row)
-        orders = [self._beside(doses, factor), *self._dose_events(doses, theta, factor)]
+        orders = [self._beside(doses, factor), *self._dose_events(doses, factor)]
         # A value that acts backward ends with its record: the dose of that record still sees it.
         events = Events.merge([*orders, changes] if self.plan.backward else [changes, *orders])
         when = found.seen_time[pairs]
@@ -89,35 +90,30 @@ class Chunk:
         rows = self.owner - self.first
         return replace(state, theta=theta, values=state.values[rows].copy(), subject=state.subject[rows])
 
-    def _step_at_origin(self) -> Ints:
-        """(episode,) the covariate step that holds just after the episode's start."""
-        origin = self.plan.episodes.origin[self.rows]
-        steps = np.empty(self.rows.size, np.int64)
-        for place, (owner, day) in enumerate(zip(self.owner.tolist(), origin.tolist(), strict=True)):
-            low, high = np.searchsorted(self.step_owner, [owner, owner + 1])
-            steps[place] = low + np.searchsorted(self.step_day[low:high], day, side="right") - 1
+    def _steps_at(self, owner: Ints, day: Floats, side: Literal["left", "right"]) -> Ints:
+        """The covariate step that holds just after each day ("right"), or just before it ("left")."""
+        steps = np.empty(owner.size, np.int64)
+        lows, highs = np.searchsorted(self.step_owner, owner), np.searchsorted(self.step_owner, owner + 1)
+        for place, (low, high, when) in enumerate(zip(lows.tolist(), highs.tolist(), day.tolist(), strict=True)):
+            steps[place] = low + np.searchsorted(self.step_day[low:high], when, side=side) - 1
         return steps
 
     def _changes(self, step_of_row: Ints) -> Events:
         """New parameters at each later covariate step of every episode."""
-        parts = []
         origin = self.plan.episodes.origin[self.rows]
         ends = np.searchsorted(self.step_owner, self.owner + 1)
         count = ends - step_of_row - 1
         row = np.repeat(np.arange(self.rows.size), count)
-        step = np.concatenate([np.arange(a + 1, b) for a, b in zip(step_of_row, ends, strict=True)] or [[]])
-        if row.size:
-            step = step.astype(np.int64)
-            parts.append(
-                Events(
-                    row=row,
-                    time=self.step_day[step] - origin[row],
-                    kind=np.full(row.size, at.PARAMETERS_SET),
-                    value=step.astype(np.float64),
-                    tables=self.theta,
-                )
-            )
-        return Events.merge(parts)
+        if not row.size:
+            return Events.none()
+        step = np.concatenate([np.arange(a + 1, b) for a, b in zip(step_of_row, ends, strict=True)])
+        return Events(
+            row=row,
+            time=self.step_day[step] - origin[row],
+            kind=np.full(row.size, at.PARAMETERS_SET),
+            value=step.astype(np.float64),
+            tables=self.theta,
+        )
 
     def _occasion_factors(self, doses: Ints) -> Floats | None:
         """(dose,) factor on CL from each dose on, addressed by patient and day as in ``pk.simulate``."""
@@ -133,22 +129,23 @@ class Chunk:
             z[mine] = self.draws.normal(Stream.OCCASION, ids[mine], 1, first=int(minute))[:, 0]
         return np.asarray(np.exp(math.sqrt(plan.model.iov["CL"]) * z))
 
-    def _dose_events(self, doses: Ints, theta: Floats, factor: Floats | None) -> list[Events]:
+    def _dose_events(self, doses: Ints, factor: Floats | None) -> list[Events]:
         found, table = self.plan.episodes, self.plan.table
-        record = found.dose_record[doses]
+        record, episode = found.dose_record[doses], found.dose_row[doses]
+        day = found.dose_time[doses] + found.origin[episode]
+        step = self._steps_at(found.owner[episode], day, "left" if self.plan.backward else "right")
         kinds = np.stack([self.plan.routes[record] == "sc", table.duration[record]], axis=1)
         parts = []
         for injected, duration in np.unique(kinds, axis=0):
             mine = np.flatnonzero((kinds[:, 0] == injected) & (kinds[:, 1] == duration))
-            row = found.dose_row[doses[mine]] - self.rows[0]
             parts.append(
                 dose_events(
-                    row,
+                    episode[mine] - self.rows[0],
                     found.dose_time[doses[mine]],
                     table.amount[record[mine]],
                     route="sc" if injected else "iv",
                     duration=float(duration),
-                    lag=theta[row, at.LAG],
+                    theta=self.theta[step[mine]],
                     steroid=None if self.plan.immunogenicity is None else np.ones(mine.size),
                     occasion=None if factor is None else factor[mine],
                 )

@@ -116,5 +116,5 @@ def _plain(unit: str) -> str:
 def compartments(structure: Structure) -> Mapping[int, str]:
     """Number to compartment; 0 is the default one (of doses the first, of samples the central)."""
     names = ([DEPOT] if "sc" in structure.routes else []) + [CENTRAL]
-    names += [PERIPHERAL] if structure.compartments == 2 else []
+    names += [PERIPHERAL] * (structure.compartments - 1)
     return MappingProxyType(dict(enumerate(names, start=1)))

@@ -39,7 +39,7 @@ def lint(raw: RawTable, model: PopulationModel | None = None) -> Lint:
     event = event_codes(raw)
     _patients_and_times(found, event)
     _event_items(found, event)
-    _doses(found, event)
+    _doses(found, event, model)
     judge_levels(found, event)
     judge_repeats(found, event)
     judge_compartments(found, event, model)
@@ -98,7 +98,7 @@ def _event_items(found: Findings, event: NDArray[np.int64]) -> None:
     found.fault(alone, "II", "{} d without ADDL or SS", "write ADDL, or set II to 0")
 
 
-def _doses(found: Findings, event: NDArray[np.int64]) -> None:
+def _doses(found: Findings, event: NDArray[np.int64], model: PopulationModel | None) -> None:
     raw = found.raw
     dosing = np.isin(event, (DOSE, RESET_AND_DOSE))
     amount, rate, duration = raw.get("AMT"), raw.zero("RATE"), raw.get("DUR")
@@ -107,6 +107,9 @@ def _doses(found: Findings, event: NDArray[np.int64]) -> None:
     found.fault(dosing & (amount < 0), "AMT", "{} mg is negative", "doses are positive mg")
     factor = raw.factors.get("RATE", 1.0)  # -1 and -2 are codes: they have no unit
     modelled = dosing & np.isin(rate / factor, (-1.0, -2.0))
+    if model is not None and model.structure.absorption == "zero-order":
+        modelled &= rate / factor != -2.0  # the duration D1 of the model
+        rate = np.where(rate / factor == -2.0, 0.0, rate)
     found.fault(
         modelled, "RATE",
         lambda row: f"{rate[row] / factor:g}: the {'rate' if rate[row] == -factor else 'duration'} of this infusion "

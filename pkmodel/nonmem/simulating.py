@@ -45,6 +45,7 @@ class Plan:
     ) -> Plan:
         """Read the events and covariates of a table; see :func:`simulate_table`."""
         found = episodes(table)
+        _check_steady(table, model)
         if immunogenicity is not None and found.owner.size > table.ids.size:
             record = int(np.argmax((table.steady > 0) | (table.event > 2)))
             raise InputError.one(
@@ -79,6 +80,18 @@ class Plan:
         for first in range(0, self.table.ids.size, CHUNK):
             Chunk(self, draws, etas, first, occasions).run(out, threads)
         return out
+
+
+def _check_steady(table: Table, model: PopulationModel) -> None:
+    """Steady states are closed forms: refuse them where the model has none."""
+    if (model.structure.closed_form and model.structure.absorption == "first-order") or not table.steady.any():
+        return
+    record = int(np.argmax(table.steady > 0))
+    raise InputError.one(
+        f"no steady state is computed for a {model.structure} model ('{model.name}')",
+        "write the doses that led to it",
+        key="SS", file=table.file, line=int(table.line[record]),
+    )  # fmt: skip
 
 
 def simulate_table(

@@ -78,13 +78,14 @@ def search_population(
     without = _given(patients, "immunomodulator")
     helps = immunogenicity is not None or model.role_factor("immunomodulator") != 1.0
     options = grid.options((False, True) if helps and not without.any() else (False,))
-    evaluate = _Linear(model, patients, grid, seed, threads) if immunogenicity is None else None
+    # a level is a straight line in the dose only where nothing saturates
+    linear = immunogenicity is None and model.structure.elimination == "linear"
+    evaluate = _Linear(model, patients, grid, seed, threads) if linear else None
     outcomes = []
     for number, option in enumerate(options):
         if evaluate is not None:
             outcomes.append(evaluate(option))
         else:
-            assert immunogenicity is not None
             outcomes.append(_simulated(model, patients, grid, option, immunogenicity, seed, threads))
         if progress is not None:
             progress((number + 1) / len(options))
@@ -124,6 +125,14 @@ def _regimen(grid: Grid, option: Option) -> tuple[Regimen, Floats]:
     return Regimen(doses=tuple(doses)), days
 
 
+def _treated(patients: Patients, option: Option) -> Patients:
+    """The patients as the model's own immunomodulator term sees them."""
+    if not option.immunomodulator:
+        return patients
+    taken = {**patients.covariates, "immunomodulator": np.ones(len(patients))}
+    return replace(patients, covariates=taken)
+
+
 class _Linear:
     """Cells of a model without antibodies: two simulations for each interval, then straight lines."""
 
@@ -141,10 +150,7 @@ class _Linear:
         return Outcome(troughs=self.lines[key].at(option.milligrams(self.patients.covariates["weight"])))
 
     def _troughs(self, option: Option, milligrams: float) -> Floats:
-        treated = self.patients
-        if option.immunomodulator:
-            taken = {**treated.covariates, "immunomodulator": np.ones(len(treated))}
-            treated = replace(treated, covariates=taken)
+        treated = _treated(self.patients, option)
         regimen, days = _regimen(self.grid, replace(option, dose=Amount(milligrams, False)))
         found = simulate(self.model, treated, regimen, days, seed=self.seed, threads=self.threads)
         return np.asarray(found["concentration"].values)
@@ -155,17 +161,19 @@ def _simulated(
     patients: Patients,
     grid: Grid,
     option: Option,
-    immunogenicity: Immunogenicity,
+    immunogenicity: Immunogenicity | None,
     seed: int,
     threads: int | None,
 ) -> Outcome:
-    """One cell with antibodies."""
+    """One cell by itself: with antibodies, or where elimination saturates."""
     regimen, days = _regimen(grid, option)
+    layered = immunogenicity is not None
     found = simulate(
-        model, patients, regimen, days, seed=seed, immunogenicity=immunogenicity,
-        cotherapy=(Cotherapy(drug=IMMUNOMODULATOR),) if option.immunomodulator else (), threads=threads,
+        model, patients if layered else _treated(patients, option), regimen, days, seed=seed,
+        immunogenicity=immunogenicity,
+        cotherapy=(Cotherapy(drug=IMMUNOMODULATOR),) if layered and option.immunomodulator else (), threads=threads,
     )  # fmt: skip
     return Outcome(
         troughs=np.asarray(found["concentration"].values),
-        converted=np.asarray(found["antibody_total"].values[:, -1] > 0.0),
+        converted=np.asarray(found["antibody_total"].values[:, -1] > 0.0) if layered else None,
     )
