@@ -1,0 +1,151 @@
+"""What-if search for one patient: the cells of a grid for draws from the patient's posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkmodel.drug import PopulationModel
+from pkmodel.estimation import Estimate, fit, forecast
+from pkmodel.patient_file import PatientFile
+from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
+from pkmodel.windows import TargetWindow
+from scenarios.whatif.grid import Grid, Limits, Option
+from scenarios.whatif.outlook import Line, Outcome, trough_days
+from scenarios.whatif.population import HORIZON_D, check
+from scenarios.whatif.ranking import Ranking, rank
+
+Floats = NDArray[np.float64]
+
+Predict = Callable[[Estimate, Sequence[DoseRecord], Floats], Floats]
+"""(draw, time) true free drug after further doses: the future of one patient."""
+
+
+def search_patient(
+    model: PopulationModel,
+    patient: PatientFile,
+    target: TargetWindow,
+    grid: Grid,
+    *,
+    probability: float = 0.8,
+    limits: Limits | None = None,
+    draws: int = 500,
+    seed: int = 1,
+    price: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Ranking, Estimate]:
+    """Estimate one patient and evaluate every cell of a grid on the same draws from the posterior.
+
+    Parameters
+    ----------
+    model
+        Population model of the estimation.
+    patient
+        From :func:`pkmodel.patient_file.read_patient`.
+    draws
+        From the Laplace approximation of the posterior, the same in every cell.
+    target, grid, probability, limits, price, progress
+        As in :func:`scenarios.whatif.search_population`.
+
+    Returns
+    -------
+    The ranking, and the estimate that it rests on (its warnings belong to the answer).
+
+    Notes
+    -----
+    The next dose is one interval after the last, but not before today.  Levels are the patient's true ones; a
+    measured trough scatters around them.  What antibodies would do from here on is not part of it.
+    """
+    check(model, target, grid, probability)
+    estimate = fit(model, patient.record)
+    weight = _weight(patient.record, patient.today)
+    today = _today(patient, weight)
+    known = grid if today is None else replace(grid, usual=today)
+    helps = model.role_factor("immunomodulator") != 1.0 and not _takes(patient.record, patient.today)
+    options = known.options((False, True) if helps else (False,))
+    cells = _Cells(estimate, patient, grid, _forecasts(draws, seed))
+    outcomes = []
+    for number, option in enumerate(options):
+        outcomes.append(cells(option, weight))
+        if progress is not None:
+            progress((number + 1) / len(options))
+    ranking = rank(
+        options, outcomes, np.full(draws, weight), target, grid, limits or grid.limits, probability=probability,
+        today=today, price=price, who=f"Patient {patient.record.id}, {draws:,} draws from the posterior", model=model.name,
+    )  # fmt: skip
+    return ranking, estimate
+
+
+class _Cells:
+    """Cells of one patient: a level is a straight line in the doses to come, or is computed for every dose."""
+
+    def __init__(self, estimate: Estimate, patient: PatientFile, grid: Grid, predict: Predict) -> None:
+        self.estimate, self.patient, self.grid, self.predict = estimate, patient, grid, predict
+        self.lines: dict[tuple[float, bool], Line] = {}
+        self.linear = estimate.model.structure.elimination == "linear"
+
+    def __call__(self, option: Option, weight: float) -> Outcome:
+        milligrams = float(option.milligrams(np.array([weight]))[0])
+        if not self.linear:
+            return Outcome(troughs=self._troughs(option, milligrams))
+        key = option.interval, option.immunomodulator
+        if key not in self.lines:
+            vial = self.grid.vial
+            self.lines[key] = Line.through(self._troughs(option, vial), self._troughs(option, 2 * vial), vial, vial)
+        line = self.lines[key]
+        return Outcome(troughs=line.at(np.full(line.base.shape[0], milligrams)))
+
+    def _troughs(self, option: Option, milligrams: float) -> Floats:
+        last = self.patient.record.doses[-1]
+        first = max(self.patient.today, last.day + option.interval)
+        days = trough_days(first, option.interval, first + HORIZON_D)
+        doses = [
+            DoseRecord(day=day, milligrams=milligrams, route=last.route, duration=last.duration)
+            for day in (first, *days[:-1].tolist())
+        ]
+        known = _with_immunomodulator(self.estimate, first) if option.immunomodulator else self.estimate
+        return self.predict(known, doses, days)
+
+
+def _forecasts(draws: int, seed: int) -> Predict:
+    def predict(known: Estimate, doses: Sequence[DoseRecord], days: Floats) -> Floats:
+        return forecast(known, doses, days, draws=draws, seed=seed).true
+
+    return predict
+
+
+def _with_immunomodulator(estimate: Estimate, start: float) -> Estimate:
+    """The same estimate with an immunomodulator from a day on, at full strength (its build-up takes weeks)."""
+    record = estimate.record
+    course = CovariateCourse(days=(record.doses[0].day - 1.0, start), values=(0.0, 1.0), rule="locf")
+    constant = {name: value for name, value in record.covariates.items() if name != "immunomodulator"}
+    treated = replace(record, covariates=constant, over_time={**record.over_time, "immunomodulator": course})
+    return replace(estimate, record=treated)
+
+
+def _takes(record: PatientRecord, day: float) -> bool:
+    if "immunomodulator" in record.over_time:
+        return record.over_time["immunomodulator"].at(day) > 0.0
+    return record.covariates.get("immunomodulator", 0.0) > 0.0
+
+
+def _weight(record: PatientRecord, day: float) -> float:
+    """Weight today, kg; NaN where it is not known (a limit in mg/kg then refuses nothing it cannot see)."""
+    if "weight" in record.over_time:
+        return record.over_time["weight"].at(day)
+    return record.covariates.get("weight", float("nan"))
+
+
+def _today(patient: PatientFile, weight: float) -> Option | None:
+    """The regimen in force, in mg: a patient gets whole milligrams, whatever the protocol says."""
+    from pkmodel.units import Amount
+
+    if patient.current is None:
+        return None
+    amount, interval = patient.current
+    if amount.per_weight:
+        amount = Amount(patient.record.doses[-1].milligrams, False)
+    return Option(dose=amount, interval=interval)
