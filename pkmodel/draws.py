@@ -33,6 +33,7 @@ class Stream(IntEnum):
     COTHERAPY = 11
     POSTERIOR = 12
     FORECAST = 13
+    RESIDUAL = 30  # 30 to 39: users' tables
 
 
 @dataclass(frozen=True, slots=True)
