@@ -11,20 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
+import pydantic
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pkmodel import units
-from pkmodel.covariates import COVARIATES
-from pkmodel.errors import Fault, InputError, unknown_name
+from pkmodel import patient_values, units
+from pkmodel.errors import Fault, InputError
 from pkmodel.files import FileModel, read_toml
+from pkmodel.patient_values import covariate_value
 from pkmodel.record import AntibodyReading, CovariateCourse, DoseRecord, Level, PatientRecord
 from pkmodel.regimen import DEFAULT_INFUSION_D
 from pkmodel.units import Amount
-
-_KINDS = {"kg": units.WEIGHT, "g/L": units.ALBUMIN, "mg/L": units.CONCENTRATION}
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)")
-_BELOW = re.compile(r"<\s*(.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,56 +57,15 @@ def read_patient(path: str | Path) -> PatientFile:
     return read_toml(path, _PatientModel).build(str(path))
 
 
-def _level(text: object) -> tuple[float | None, float | None]:
-    """(value, limit) of "2.1 ug/mL" or "< 0.3 ug/mL"."""
-    below = _BELOW.fullmatch(text.strip()) if isinstance(text, str) else None
-    if below:
-        return None, units.concentration(below[1])
-    return units.concentration(text), None  # type: ignore[arg-type]
-
-
-def _optional(text: object) -> float | None:
-    return None if text is None else units.concentration(text)  # type: ignore[arg-type]
-
-
-def _infusion(text: object) -> float:
-    return 0.0 if text == "bolus" else units.time_d(text)  # type: ignore[arg-type]
-
-
-def covariate_value(name: str, given: object) -> float:
-    """A covariate in its internal unit: "72 kg", or a bare number where it has no unit.
-
-    Raises
-    ------
-    InputError
-        For an unknown covariate, a missing or wrong unit, or an impossible value.
-    """
-    if name not in COVARIATES and name != "hla_dqa1_05":
-        raise unknown_name("covariate", name, COVARIATES)
-    unit = COVARIATES[name].unit if name in COVARIATES else ""
-    if unit:
-        found = _QUANTITY.fullmatch(given.strip()) if isinstance(given, str) else None
-        if found is None:
-            raise InputError.one(f"{given!r} has no unit", f"write e.g. '40 {unit}', in quotes")
-        value = units.convert(float(found[1]), found[2].strip(), _KINDS[unit])
-    elif isinstance(given, bool) or not isinstance(given, int | float):
-        raise InputError.one(f"{given!r} is not a number", f"write {name} = 1 or {name} = 0, without quotes")
-    else:
-        value = float(given)
-    if name in COVARIATES:
-        COVARIATES[name].check(name, np.array([value]))
-    return value
-
-
 _Time = Annotated[float, BeforeValidator(units.time_d)]
 _Dose = Annotated[Amount, BeforeValidator(units.dose)]
-_Infusion = Annotated[float, BeforeValidator(_infusion)]
-_Level = Annotated[tuple[float | None, float | None], BeforeValidator(_level)]
-_Limit = Annotated[float | None, BeforeValidator(_optional)]
+_Infusion = Annotated[float, BeforeValidator(patient_values.infusion)]
+_Level = Annotated[tuple[float | None, float | None], BeforeValidator(patient_values.level)]
+_Limit = Annotated[float | None, BeforeValidator(patient_values.limit)]
 
 
 class _Part(FileModel):
-    model_config = {**FileModel.model_config, "arbitrary_types_allowed": True}
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
 
 class _DoseModel(_Part):
@@ -135,9 +90,13 @@ class _RegimenModel(_Part):
     def _one_way(self) -> _RegimenModel:
         repeated = (self.every, self.first, self.last)
         if (self.weeks is None) == (self.every is None):
-            raise InputError.one("neither or both of 'weeks' and 'every'", "write one: weeks = [0, 2, 6], or every, first and last")
+            raise InputError.one(
+                "neither or both of 'weeks' and 'every'", "write one: weeks = [0, 2, 6], or every, first and last"
+            )
         if self.every is not None and (None in repeated or self.every <= 0 or self.last < self.first):  # type: ignore[operator]
-            raise InputError.one("'every' without a span", "write every, first and last, e.g. '8 weeks', '14 weeks', '38 weeks'")
+            raise InputError.one(
+                "'every' without a span", "write every, first and last, e.g. '8 weeks', '14 weeks', '38 weeks'"
+            )
         return self
 
     def days(self) -> list[float]:
@@ -248,14 +207,16 @@ class _PatientModel(_Part):
         return None if given is None else covariate_value("weight", given)
 
     def _doses(self) -> list[DoseRecord]:
-        planned = [
-            (day, one.dose, one.route, one.infusion) for one in self.regimen for day in one.days()
-        ] + [(one.at, one.dose, one.route, one.infusion) for one in self.dose]
+        planned = [(day, one.dose, one.route, one.infusion) for one in self.regimen for day in one.days()] + [
+            (one.at, one.dose, one.route, one.infusion) for one in self.dose
+        ]
         found = []
         for day, amount, route, infusion in sorted(planned, key=lambda one: one[0]):
             weight = self._weight(day)
             if amount.per_weight and weight is None:
-                raise InputError.one(f"a dose of {amount} without a weight", "add weight = '... kg' under [covariates]", key="dose")
+                raise InputError.one(
+                    f"a dose of {amount} without a weight", "add weight = '... kg' under [covariates]", key="dose"
+                )
             milligrams = amount.value * (weight or 1.0) if amount.per_weight else amount.value
             found.append(DoseRecord(day=day, milligrams=milligrams, route=route, duration=infusion))
         return found
@@ -266,7 +227,8 @@ class _PatientModel(_Part):
             id=self.id,
             doses=tuple(self._doses()),
             levels=tuple(
-                Level(day=one.at, value=one.value[0], lloq=one.value[1] or one.lloq, trough=one.trough) for one in levels
+                Level(day=one.at, value=one.value[0], lloq=one.value[1] or one.lloq, trough=one.trough)
+                for one in levels
             ),
             covariates={name: covariate_value(name, given) for name, given in self.covariates.items()},
             over_time={one.name: one.course() for one in self.covariate},
@@ -301,4 +263,3 @@ class _PatientModel(_Part):
             key=lambda one: one[0],
         )
         return written[1], record.doses[-1].day - record.doses[-2].day
-

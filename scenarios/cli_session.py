@@ -93,7 +93,9 @@ def whatif(
     from pkmodel.errors import InputError
 
     if (patient is None) == (cohort is None):
-        raise InputError.one("whatif needs a patient file or a cohort", "write PATIENT.toml, or --drug MODEL --cohort NAME")
+        raise InputError.one(
+            "whatif needs a patient file or a cohort", "write PATIENT.toml, or --drug MODEL --cohort NAME"
+        )
     how = {"probability": probability, "price": price, "seed": seed}
     with warnings_told():
         if patient is not None:
@@ -101,7 +103,9 @@ def whatif(
         else:
             assert cohort is not None
             if model is None:
-                raise InputError.one("which model?", "write --drug MODEL; 'pkmodel list models' names them", key="--drug")
+                raise InputError.one(
+                    "which model?", "write --drug MODEL; 'pkmodel list models' names them", key="--drug"
+                )
             layer = _layer(antibodies)
             ranking = _many(model, cohort, target, (max_dose, intervals, budget), patients, layer, vials, how)
     _tell(ranking, out)
@@ -116,15 +120,26 @@ def _one(file: Path, model: str | None, target: str, asked: Any, draws: int, how
 
     patient = read_patient(file)
     if not (model or patient.model):
-        raise InputError.one("no model", "write model = '...' in the file, or --drug MODEL", key="model", file=str(file))
+        raise InputError.one(
+            "no model", "write model = '...' in the file, or --drug MODEL", key="model", file=str(file)
+        )
     drug = load(model or patient.model)
     if drug.drug != patient.drug:
         remedy = f"take a model of {patient.drug}"
-        raise InputError.one(f"'{patient.drug}', but {drug.name} is for {drug.drug}", remedy, key="drug", file=str(file))
+        raise InputError.one(
+            f"'{patient.drug}', but {drug.name} is for {drug.drug}", remedy, key="drug", file=str(file)
+        )
     grid = load_grid(drug.drug)
     with progress_bar(f"{file.name}: {drug.name}") as progress:
         ranking, estimate = search_patient(
-            drug, patient, _window(target, drug), grid, limits=_limits(grid, *asked), draws=draws, progress=progress, **how
+            drug,
+            patient,
+            _window(target, drug),
+            grid,
+            limits=_limits(grid, *asked),
+            draws=draws,
+            progress=progress,
+            **how,
         )
     for warning in estimate.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -23,21 +23,26 @@ def vpc_figure(check: VisualCheck) -> Figure:
 
     censored = bool(check.blq.any() or check.blq_high.any())
     figure = Figure(figsize=(7.5, 5.4 if censored else 4.4), layout="constrained")
-    panels = figure.subplots(2 if censored else 1, 1, squeeze=False, height_ratios=[3, 1] if censored else [1], sharex=True)
+    panels = figure.subplots(
+        2 if censored else 1, 1, squeeze=False, height_ratios=[3, 1] if censored else [1], sharex=True
+    )
     axes = panels[0, 0]
-    wide = check.middle.size > 1
     for k, p in enumerate(PERCENTILES):
-        width = {} if wide else {"step": None}
-        axes.fill_between(check.middle, check.low[k], check.high[k], color=_BAND[p], alpha=0.35, linewidth=0, **width)
-        axes.plot(check.middle, check.observed[k], color=INK, linestyle=_LINE[p], linewidth=1.6, marker="o", markersize=3.5)
+        axes.fill_between(check.middle, check.low[k], check.high[k], color=_BAND[p], alpha=0.35, linewidth=0)
+        axes.plot(
+            check.middle, check.observed[k], color=INK, linestyle=_LINE[p], linewidth=1.6, marker="o", markersize=3.5
+        )
     axes.plot(check.time, check.level, linestyle="none", marker=".", markersize=3, color="#8a8a8a", alpha=0.5, zorder=0)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel(f"{'Corrected level' if check.corrected else 'Level'} (µg/mL)", fontsize=LABEL_SIZE, color=INK)
     dress(axes)
     last = axes
     if censored:
         last = panels[1, 0]
-        last.fill_between(check.middle, 100 * check.blq_low, 100 * check.blq_high, color=_BAND[0.5], alpha=0.35, linewidth=0)
+        last.fill_between(
+            check.middle, 100 * check.blq_low, 100 * check.blq_high, color=_BAND[0.5], alpha=0.35, linewidth=0
+        )
         last.plot(check.middle, 100 * check.blq, color=INK, linewidth=1.6, marker="o", markersize=3.5)
         last.set_ylabel("Below LLOQ (%)", fontsize=LABEL_SIZE, color=INK)
         dress(last)
@@ -46,9 +51,9 @@ def vpc_figure(check: VisualCheck) -> Figure:
     finish(
         figure,
         f"{'Prediction-corrected v' if check.corrected else 'V'}isual predictive check: {check.name}",
-        f"{check.who}. Lines: 5th, 50th and 95th percentile of what was measured; bands: 95 % of the same percentiles of "
-        f"replicates of the table. {100 * check.inside():.0f} % of the measured percentiles lie in their bands. Dots: levels. "
-        "A percentile below the limit of quantification is not drawn.",
+        f"{check.who}. Lines: 5th, 50th and 95th percentile of what was measured; bands: 95 % of the same percentiles "
+        f"of replicates of the table. {100 * check.inside():.0f} % of the measured percentiles lie in their bands. "
+        "Dots: levels. A percentile below the limit of quantification is not drawn.",
     )
     return figure
 
@@ -77,6 +82,7 @@ def npde_figure(errors: Npde) -> Figure:
         axes.set_xlabel(label, fontsize=LABEL_SIZE, color=INK)
     if errors.typical.min() > 0:
         third.set_xscale("log")
+        third.xaxis.set_major_formatter("{x:g}")
     for axes in (first, second, third):
         dress(axes)
     p = errors.tests()
@@ -85,8 +91,8 @@ def npde_figure(errors: Npde) -> Figure:
         figure,
         f"NPDE: {errors.name}",
         f"n = {n:,}; mean {errors.value.mean():+.2f} (p {p['mean']:.2g}), variance {errors.value.var(ddof=1):.2f} "
-        f"(p {p['variance']:.2g}), distribution p {p['normal']:.2g}. Standard normal if the model is right; 5 % of the points "
-        "lie outside the broken lines. Open: below the limit of quantification, imputed.",
+        f"(p {p['variance']:.2g}), distribution p {p['normal']:.2g}. Standard normal if the model is right; 5 % of the "
+        "points lie outside the broken lines. Open: below the limit of quantification, imputed.",
     )
     return figure
 
@@ -99,5 +105,3 @@ def save_vpc(check: VisualCheck, path: str | Path) -> None:
 def save_npde(errors: Npde, path: str | Path) -> None:
     """Write the NPDE as PNG."""
     npde_figure(errors).savefig(path, dpi=DPI, metadata={"Software": None})
-
-

@@ -15,6 +15,7 @@ from scenarios.whatif.ranking import Cell, Ranking
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 BLOCKED = "#d9d9d9"
 EDGE = "#D55E00"
@@ -35,22 +36,22 @@ def heat_map(ranking: Ranking) -> Figure:
         layout="constrained",
     )
     panels = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
-    image = None
+    images = []
     for number, (axes, also) in enumerate(zip(panels, parts, strict=True)):
-        image = _panel(axes, ranking, doses, intervals, also=also, top=top)
+        images.append(_panel(axes, ranking, doses, intervals, also=also, top=top))
         if number == 0:
             axes.set_ylabel("Dose", fontsize=LABEL_SIZE, color=INK)
         if len(parts) > 1:
             panel_title(axes, "With an immunomodulator" if also else "Without")
-    bar = figure.colorbar(image, ax=list(panels), fraction=0.04, pad=0.02)
+    bar = figure.colorbar(images[-1], ax=list(panels), fraction=0.04, pad=0.02)
     bar.set_label("Trough in window (%)", fontsize=LABEL_SIZE, color=INK)
     bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
     finish(
         figure,
         f"Trough in {window_text(ranking.target).partition(', ')[2]} by dose and interval",
-        f"{ranking.who}, the same in every cell; {ranking.model}. Numbers: percent of them with the trough in the window "
-        f"at the end of the horizon. Hatched: not allowed. Thick outline: at least {100 * ranking.probability:g} %. "
-        f"Star: best choice. {_today_text(ranking)}For research and teaching, not for treating a patient.",
+        f"{ranking.who}, the same in every cell; {ranking.model}. Numbers: percent of them with the trough in the "
+        f"window at the end of the horizon. Hatched: not allowed. Thick outline: at least "
+        f"{100 * ranking.probability:g} %. Star: best choice. {_today_text(ranking)}For research and teaching, not for treating a patient.",
     )
     return figure
 
@@ -73,7 +74,7 @@ def _today_text(ranking: Ranking) -> str:
 
 def _panel(
     axes: Axes, ranking: Ranking, doses: list[str], intervals: list[float], *, also: bool, top: float
-):  # type: ignore[no-untyped-def]
+) -> AxesImage:
     shown = np.full((len(doses), len(intervals)), math.nan)
     cells: dict[tuple[int, int], Cell] = {}
     for cell in ranking.cells:
@@ -100,13 +101,31 @@ def _mark(axes: Axes, ranking: Ranking, cell: Cell, row: int, column: int, *, da
     box = (column - 0.5, row - 0.5)
     ink = "white" if dark else "black"
     if cell.refused:
-        axes.add_patch(Rectangle(box, 1, 1, facecolor=BLOCKED, edgecolor="#8a8a8a", hatch="////", linewidth=0, alpha=0.9))
+        axes.add_patch(
+            Rectangle(box, 1, 1, facecolor=BLOCKED, edgecolor="#8a8a8a", hatch="////", linewidth=0, alpha=0.9)
+        )
         ink = INK
     elif cell.probability.estimate >= ranking.probability:
         axes.add_patch(Rectangle(box, 1, 1, fill=False, edgecolor=EDGE, linewidth=2.2, zorder=3))
-    axes.text(column, row, f"{100 * cell.probability.estimate:.0f}", ha="center", va="center", fontsize=CAPTION_SIZE, color=ink)
+    axes.text(
+        column,
+        row,
+        f"{100 * cell.probability.estimate:.0f}",
+        ha="center",
+        va="center",
+        fontsize=CAPTION_SIZE,
+        color=ink,
+    )
     if cell is ranking.best:
         axes.plot(column + 0.3, row + 0.22, marker="*", markersize=10, color=EDGE, markeredgecolor="white", zorder=5)
     if cell.option == ranking.today:
-        axes.plot(column, row, marker="o", markersize=20, markerfacecolor="none", markeredgecolor=EDGE, markeredgewidth=2, zorder=4)
-
+        axes.plot(
+            column,
+            row,
+            marker="o",
+            markersize=20,
+            markerfacecolor="none",
+            markeredgecolor=EDGE,
+            markeredgewidth=2,
+            zorder=4,
+        )

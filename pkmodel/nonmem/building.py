@@ -58,7 +58,9 @@ def build(raw: RawTable) -> Table:
     rate, amount = raw.zero("RATE"), raw.zero("AMT")
     stated = raw.get("DUR")
     with np.errstate(divide="ignore", invalid="ignore"):
-        duration = np.where(np.isnan(stated), np.where(rate > 0, amount / rate, 0.0), stated)  # RATE -2: the model's own
+        duration = np.where(
+            np.isnan(stated), np.where(rate > 0, amount / rate, 0.0), stated
+        )  # RATE -2: the model's own
     sample = event == OBSERVATION
     used = sample & (raw.zero("MDV") == 0)
     censored = raw.zero("CENS") == 1

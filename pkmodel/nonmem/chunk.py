@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.covariates import SWITCHED_ROLES
+from pkmodel.doses import dose_events
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.kernels import layout as at
 from pkmodel.nonmem.steady import steady_amounts
-from pkmodel.doses import dose_events
 from pkmodel.patients import Patients
 from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
@@ -183,6 +183,7 @@ class Chunk:
             theta, table.amount[record], table.interval[record], table.duration[record],
             self.plan.routes[record] == "sc",
         )  # fmt: skip
-        values[np.ix_(rows, [at.A_DEPOT, at.A_CENTRAL, at.A_PERIPHERAL])] = amounts
+        for k, column in enumerate((at.A_DEPOT, at.A_CENTRAL, at.A_PERIPHERAL)):
+            values[rows, column] = amounts[:, k]
         if factor is not None:
             values[rows, at.OCCASION] = factor[[first_dose[int(r)] for r in record]]

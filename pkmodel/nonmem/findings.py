@@ -43,9 +43,7 @@ class Findings:
         """One fault of a whole column."""
         self.faults.append(Fault(key=column, problem=problem, remedy=remedy, file=self.raw.file, line=1))
 
-    def _add(
-        self, to: list[Fault], where: Mask, column: str, problem: str | Callable[[int], str], remedy: str
-    ) -> None:
+    def _add(self, to: list[Fault], where: Mask, column: str, problem: str | Callable[[int], str], remedy: str) -> None:
         values = self.raw.get(column)
         for row in np.flatnonzero(where).tolist():
             said = problem(row) if callable(problem) else problem.format(f"{values[row]:g}")

@@ -60,7 +60,7 @@ def _patients_and_times(found: Findings, event: NDArray[np.int64]) -> None:
     remedy = "sort the patient's records; after a reset go on counting"
     found.fault(back, "TIME", lambda row: f"{time[row]:g} d after {time[row - 1]:g} d", remedy)
     starts = ~same
-    first = {}
+    first: dict[float, int] = {}
     again = np.zeros(ids.size, np.bool_)
     for row in np.flatnonzero(starts & ~odd).tolist():
         again[row] = ids[row] in first

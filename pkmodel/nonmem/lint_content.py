@@ -43,9 +43,7 @@ def judge_levels(found: Findings, event: Ints) -> None:
     measured = sample & (missing_flag == 0) & (flag != 1)
     found.fault(measured & np.isnan(level), "DV", "no level", "write it, or MDV 1; if below the limit BLQ 1 and LLOQ")
     found.fault(measured & (level < 0), "DV", "{} is negative", "levels are positive; below the limit is BLQ 1")
-    found.fault(
-        measured & (level == 0), "DV", "a level of 0", "laboratories report 'below the limit': BLQ 1, and LLOQ"
-    )
+    found.fault(measured & (level == 0), "DV", "a level of 0", "laboratories report 'below the limit': BLQ 1, and LLOQ")
     found.fault(lloq <= 0, "LLOQ", "{} is not a limit", "write a positive limit, or '.'")
     found.warn(
         measured & (level < lloq), "DV", lambda row: f"{level[row]:g} is below its LLOQ of {lloq[row]:g}",
@@ -112,7 +110,9 @@ def judge_compartments(found: Findings, event: Ints, model: PopulationModel | No
     peripheral = np.isin(number, [k for k, name in known.items() if name == PERIPHERAL])
     found.fault(dosing & peripheral, "CMT", "{}: a dose into the peripheral compartment", f"compartments are {listing}")
     central = next(k for k, name in known.items() if name == CENTRAL)
-    injected = np.isin(number, [k for k, name in known.items() if name == CENTRAL]) & ("iv" not in model.structure.routes)
+    injected = np.isin(number, [k for k, name in known.items() if name == CENTRAL]) & (
+        "iv" not in model.structure.routes
+    )
     found.fault(
         dosing & injected, "CMT", "{}: a dose into the central compartment of a model without 'iv'",
         f"compartments are {listing}",
@@ -139,7 +139,9 @@ def judge_covariates(found: Findings, model: PopulationModel | None) -> None:
         unit = f" {known.unit}" if known.unit else ""
         bad = ~np.isnan(values) & ~((values >= known.low) & (values <= known.high))
         bad |= known.only_0_or_1 & ~np.isnan(values) & ~np.isin(values, (0.0, 1.0))
-        allowed = "0 or 1" if known.only_0_or_1 else f"{low:g} to {high:g}; state the unit as in '{name} [{known.unit}]'"
+        allowed = (
+            "0 or 1" if known.only_0_or_1 else f"{low:g} to {high:g}; state the unit as in '{name} [{known.unit}]'"
+        )
         found.fault(
             bad, name, lambda row, given=given, unit=unit: f"{given[row]:g}{unit} is impossible",  # type: ignore[misc]
             f"{known.meaning} is {allowed}",
@@ -149,7 +151,9 @@ def judge_covariates(found: Findings, model: PopulationModel | None) -> None:
     for name in model.required_covariates:
         if name not in raw.covariates:
             known = COVARIATES[name]
-            found.header(name, f"{model.name} needs this covariate", f"add a column {name} [{known.unit}]".rstrip(" []"))
+            found.header(
+                name, f"{model.name} needs this covariate", f"add a column {name} [{known.unit}]".rstrip(" []")
+            )
 
 
 def suspect_units(found: Findings, event: Ints) -> None:

@@ -131,9 +131,7 @@ def _rows(text: str, file: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _columns(
-    head: list[str], file: str, line: int, time_unit: str | None
-) -> tuple[list[Column | None], list[Fault]]:
+def _columns(head: list[str], file: str, line: int, time_unit: str | None) -> tuple[list[Column | None], list[Fault]]:
     columns: list[Column | None] = []
     faults: list[Fault] = []
     for cell in head:
@@ -159,9 +157,7 @@ def _at(fault: Fault, cell: str, file: str, line: int) -> Fault:
     return Fault(key=cell, problem=fault.problem, remedy=fault.remedy, file=file, line=line)
 
 
-def _numbers(
-    cells: list[str], lines: NDArray[np.int64], column: Column, file: str
-) -> tuple[Floats, list[Fault]]:
+def _numbers(cells: list[str], lines: NDArray[np.int64], column: Column, file: str) -> tuple[Floats, list[Fault]]:
     """One column; a faulty cell becomes NaN and a fault."""
     try:
         found = np.array(["nan" if cell in MISSING else cell for cell in cells], dtype=np.float64)

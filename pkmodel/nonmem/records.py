@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +49,8 @@ def records(
         try:
             made.append(_record(table, found, number, rows, chosen, route))
         except InputError as error:
-            faults += [
-                Fault(key=one.key, problem=one.problem, remedy=one.remedy, file=table.file, line=int(table.line[rows[0]]))
-                for one in error.faults
-            ]  # fmt: skip
+            line = int(table.line[rows[0]])
+            faults += [replace(one, file=table.file, line=one.line or line) for one in error.faults]
     if faults:
         raise InputError(faults)
     return tuple(made)
@@ -100,9 +98,7 @@ def _dose(table: Table, found: Episodes, k: int, route: NDArray[np.str_] | None)
     )
 
 
-def _past(
-    table: Table, record: int, doses: Sequence[DoseRecord], route: NDArray[np.str_] | None
-) -> list[DoseRecord]:
+def _past(table: Table, record: int, doses: Sequence[DoseRecord], route: NDArray[np.str_] | None) -> list[DoseRecord]:
     """The doses that led to a steady state."""
     time, interval = float(table.time[record]), float(table.interval[record])
     key, line = f"patient {table.patient[record]}: SS", int(table.line[record])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """A table made ready for a model: everything that does not depend on random effects."""
@@ -72,9 +73,7 @@ class Plan:
         zero = np.zeros((self.table.ids.size, len(self.model.eta_parameters)))
         return self.levels(Draws(0), zero, occasions=False, threads=threads)
 
-    def levels(
-        self, draws: Draws, etas: Floats, *, occasions: bool = True, threads: int | None = None
-    ) -> Floats:
+    def levels(self, draws: Draws, etas: Floats, *, occasions: bool = True, threads: int | None = None) -> Floats:
         """(sample,) free drug, mg/L, at all observation records in order of the table."""
         out = np.zeros(self.episodes.sample_record.size)
         for first in range(0, self.table.ids.size, CHUNK):

@@ -46,7 +46,7 @@ def steady_amounts(
     ended = _apply(_exponential(m, length), start)
     ended[:, _RATE] = 0.0
     left = _apply(_exponential(m, interval - length), ended)[:, :3]
-    before = np.linalg.solve(np.eye(3) - whole[:, :3, :3], left[:, :, None])[:, :, 0]
+    before = np.asarray(np.linalg.solve(np.eye(3) - whole[:, :3, :3], left[:, :, None])[:, :, 0], dtype=np.float64)
     lag = np.where(injected, np.mod(theta[:, at.LAG], interval), 0.0)
     if not lag.any():
         return before

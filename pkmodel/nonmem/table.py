@@ -81,7 +81,7 @@ class Table:
     @property
     def doses(self) -> NDArray[np.bool_]:
         """(record,) where a dose is given."""
-        return (self.event == DOSE) | (self.event == RESET_AND_DOSE)
+        return np.isin(self.event, (DOSE, RESET_AND_DOSE))
 
     @property
     def samples(self) -> Ints:

@@ -46,9 +46,10 @@ def write_table(table: Table, path: str | Path) -> None:
 
 
 def _cell(value: float) -> str:
-    if isinstance(value, float):
-        return "." if math.isnan(value) else repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    return str(value)
+    """The shortest text that reads back as the same number."""
+    if math.isnan(value):
+        return "."
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(value)
 
 
 def table_of_simulation(
@@ -92,9 +93,7 @@ def table_of_simulation(
                 levels=_levels(times, levels[row], below[row], lloq, regimen),
                 covariates={k: float(v[0]) for k, v in one.covariates.items() if k not in one.over_time},
                 over_time={
-                    name: CovariateCourse(
-                        days=tuple(c.times.tolist()), values=tuple(c.values[0].tolist()), rule=c.rule
-                    )
+                    name: CovariateCourse(days=tuple(c.times.tolist()), values=tuple(c.values[0].tolist()), rule=c.rule)
                     for name, c in one.over_time.items()
                 },
             )

@@ -25,7 +25,8 @@ def sentence(ranking: Ranking) -> str:
     sure = "" if best.probability.low >= ranking.probability else f" (its interval reaches below {asked})"
     return (
         f"{str(best.option).capitalize()} is the cheapest allowed regimen that brings the trough {window} with a "
-        f"probability of at least {asked}: {_percent(best)}{sure}, for {best.drug:,.0f} mg a year{_against(ranking, best)}."
+        f"probability of at least {asked}: {_percent(best)}{sure}, for {best.drug:,.0f} mg a year"
+        f"{_against(ranking, best)}."
     )
 
 

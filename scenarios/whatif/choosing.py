@@ -72,7 +72,7 @@ def choose_cells(
     cost = np.broadcast_to(drug_per_year, probability.shape)
     open_ = np.ones(probability.shape, np.bool_) if allowed is None else np.broadcast_to(allowed, probability.shape)
     enough = open_ & (probability >= asked)
-    met = enough.any(axis=1)
+    met = np.asarray(enough.any(axis=1))
     # lexsort: the last key counts most
     cheapest = _first(np.where(enough, cost, np.inf), -probability)
     likeliest = _first(np.where(open_, -probability, np.inf), cost)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
@@ -136,7 +137,7 @@ _Time = Annotated[float, BeforeValidator(units.time_d)]
 
 
 class _Model(FileModel):
-    model_config = {**FileModel.model_config, "arbitrary_types_allowed": True}
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
 
 class _Induction(_Model):
@@ -182,7 +183,9 @@ def load_grid(drug: str, *, per_weight: bool = False) -> Grid:
         vial=file.vial.value,
         doses=tuple(file.per_weight) if per_weight and file.per_weight else whole,
         intervals=tuple(file.intervals),
-        induction=tuple((7.0 * week, dose) for week, dose in zip(file.induction.weeks, file.induction.doses, strict=True)),
+        induction=tuple(
+            (7.0 * week, dose) for week, dose in zip(file.induction.weeks, file.induction.doses, strict=True)
+        ),
         usual=Option(dose=file.usual.dose, interval=file.usual.every),
         duration=0.0 if file.infusion == "bolus" else units.time_d(file.infusion),
         limits=Limits(max_dose=file.max_dose),

@@ -74,7 +74,8 @@ def search_patient(
             progress((number + 1) / len(options))
     ranking = rank(
         options, outcomes, np.full(draws, weight), target, grid, limits or grid.limits, probability=probability,
-        today=today, price=price, who=f"Patient {patient.record.id}, {draws:,} draws from the posterior", model=model.name,
+        today=today, price=price, who=f"Patient {patient.record.id}, {draws:,} draws from the posterior",
+        model=model.name,
     )  # fmt: skip
     return ranking, estimate
 

@@ -104,7 +104,9 @@ def check(model: PopulationModel, target: TargetWindow, grid: Grid, probability:
         With every fault.
     """
     if not 0.0 < probability < 1.0:
-        raise InputError.one(f"a probability of {probability:g}", "ask for one between 0 and 1, e.g. 0.8", key="probability")
+        raise InputError.one(
+            f"a probability of {probability:g}", "ask for one between 0 and 1, e.g. 0.8", key="probability"
+        )
     for what, drug in (("the grid of doses", grid.drug), ("the target window", target.drug)):
         if drug != model.drug:
             remedy = f"use one for {model.drug}"
@@ -136,9 +138,7 @@ def _treated(patients: Patients, option: Option) -> Patients:
 class _Linear:
     """Cells of a model without antibodies: two simulations for each interval, then straight lines."""
 
-    def __init__(
-        self, model: PopulationModel, patients: Patients, grid: Grid, seed: int, threads: int | None
-    ) -> None:
+    def __init__(self, model: PopulationModel, patients: Patients, grid: Grid, seed: int, threads: int | None) -> None:
         self.model, self.patients, self.grid, self.seed, self.threads = model, patients, grid, seed, threads
         self.lines: dict[tuple[float, bool], Line] = {}
 

@@ -125,9 +125,9 @@ class Ranking:
     def _row(self, number: int, cell: Cell) -> tuple[object, ...]:
         got = cell.probability
         return (
-            number, str(cell.option.dose), cell.option.interval / 7.0, cell.option.immunomodulator, got.estimate, got.low,
-            got.high, cell.below, cell.above, cell.share, cell.median, cell.drug, cell.antibody_risk, cell.cost,
-            cell.pareto, cell.refused or "yes", cell.option == self.today,
+            number, str(cell.option.dose), cell.option.interval / 7.0, cell.option.immunomodulator, got.estimate,
+            got.low, got.high, cell.below, cell.above, cell.share, cell.median, cell.drug, cell.antibody_risk,
+            cell.cost, cell.pareto, cell.refused or "yes", cell.option == self.today,
         )  # fmt: skip
 
 
