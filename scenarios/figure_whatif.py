@@ -51,7 +51,8 @@ def heat_map(ranking: Ranking) -> Figure:
         f"Trough in {window_text(ranking.target).partition(', ')[2]} by dose and interval",
         f"{ranking.who}, the same in every cell; {ranking.model}. Numbers: percent of them with the trough in the "
         f"window at the end of the horizon. Hatched: not allowed. Thick outline: at least "
-        f"{100 * ranking.probability:g} %. Star: best choice. {_today_text(ranking)}For research and teaching, not for treating a patient.",
+        f"{100 * ranking.probability:g} %. Star: best choice. {_today_text(ranking)}"
+        "For research and teaching, not for treating a patient.",
     )
     return figure
 
