@@ -207,11 +207,12 @@ def _refuse(model: PopulationModel, starts: int) -> None:
 
 
 def _parameters(b: at.Records, z: Floats) -> dict[str, float]:
-    """Individual parameters at the last entry of the record."""
-    from pkmodel.kernels.record import parameters_at_end
-
-    theta = np.empty(len(PARAMETERS))
-    parameters_at_end(b, 0, z, theta)
+    """Individual parameters at the end of the only patient's record."""
+    d = b.eta_columns.size
+    theta = b.typical[-1].copy()
+    theta[b.eta_columns] *= np.exp(b.chol @ z[:d])
+    if z.size > d:
+        theta[b.iov_columns] *= np.exp(b.iov_sd * z[-b.iov_sd.size :])
     return {name: float(theta[COLUMN[name]]) for name in PARAMETERS}
 
 
@@ -225,7 +226,7 @@ def _modes(
             kept.append((float(objectives[number]), starts[number]))
     kept.sort(key=lambda pair: pair[0])
     d = chol.shape[0]
-    return tuple(Mode(objective=float(value), eta=chol @ z[:d]) for value, z in kept)
+    return tuple(Mode(objective=float(value), z=z, eta=chol @ z[:d]) for value, z in kept)
 
 
 def _log_marginal(objective: float, covariance: Floats, values: Floats) -> float:
