@@ -8,7 +8,7 @@ for the treatment of a patient.
 from pkmodel.estimation.averaging import Average, average
 from pkmodel.estimation.beliefs import Beliefs, believe, from_posterior
 from pkmodel.estimation.estimate import Estimate, Estimates, Mode
-from pkmodel.estimation.forecasting import Forecast, days_until_below, delayed, forecast, troughs
+from pkmodel.estimation.forecasting import Forecast, auc, days_until_below, delayed, forecast, troughs
 from pkmodel.estimation.mapfit import fit, fit_many
 from pkmodel.estimation.posterior import sample
 
@@ -19,6 +19,7 @@ __all__ = [
     "Estimates",
     "Forecast",
     "Mode",
+    "auc",
     "average",
     "believe",
     "days_until_below",

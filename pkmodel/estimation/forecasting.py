@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 
 _OCCASIONS, _RESIDUALS = 0, 1  # replicates of Stream.FORECAST
 _GRID = 400  # points on which a crossing is sought
+_PANELS = np.array([0.0, 1 / 64, 1 / 16, 1 / 4])  # begins of panels between two changes of the input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -180,6 +181,39 @@ def days_until_below(
     high, low = np.log(level[rows, k]), np.log(np.maximum(level[rows, k + 1], 1e-300))
     out[rows] = grid[k] + (grid[k + 1] - grid[k]) * (high - np.log(threshold)) / (high - low)
     return out
+
+
+def auc(
+    known: Estimate | Average | Beliefs,
+    start: float,
+    end: float,
+    *,
+    doses: Sequence[DoseRecord] = (),
+    draws: int = 1000,
+    seed: int = 1,
+) -> Floats:
+    """Area under the true level between two days, mg/L x day, shape (draw,).
+
+    Gauss-Legendre rules of eight points between changes of the input, on panels that grow away from each change.
+
+    Raises
+    ------
+    InputError
+        If the days are out of order, and as :func:`forecast`.
+    """
+    if not -np.inf < start < end < np.inf:
+        raise InputError.one(f"an area from day {start:g} to day {end:g}", "give two days in order", key="auc")
+    beliefs = known if isinstance(known, Beliefs) else believe(known, draws=draws, seed=seed)
+    given = (*beliefs.parts[0][0].record.doses, *doses)
+    changes = {moment for dose in given for moment in (dose.day, dose.day + dose.duration)}
+    edges = np.array([start, *sorted(day for day in changes if start < day < end), end])
+    panels = np.unique((edges[:-1, None] + np.diff(edges)[:, None] * _PANELS).ravel())
+    panels = np.append(panels, end)
+    x, w = np.polynomial.legendre.leggauss(8)
+    width = np.diff(panels)
+    days = (panels[:-1, None] + 0.5 * width[:, None] * (x + 1.0)).ravel()
+    weights = (0.5 * width[:, None] * w).ravel()
+    return np.asarray((forecast(beliefs, doses, days, seed=seed).true * weights).sum(axis=1))
 
 
 def _band(draws: Floats, level: float) -> Floats:
