@@ -31,8 +31,8 @@ class Stream(IntEnum):
     ADA_ASSAY = 9
     ADHERENCE = 10
     COTHERAPY = 11
-    POSTERIOR = 12
-    FORECAST = 13
+    POSTERIOR = 20
+    FORECAST = 21
     RESIDUAL = 30  # 30 to 39: users' tables
 
 

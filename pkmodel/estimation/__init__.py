@@ -6,9 +6,28 @@ for the treatment of a patient.
 """
 
 from pkmodel.estimation.averaging import Average, average
-from pkmodel.estimation.estimate import Estimate, Estimates
-from pkmodel.estimation.forecasting import Forecast, forecast
+from pkmodel.estimation.beliefs import Beliefs, believe, from_posterior
+from pkmodel.estimation.estimate import Estimate, Estimates, Mode
+from pkmodel.estimation.forecasting import Forecast, auc, days_until_below, delayed, forecast, troughs
 from pkmodel.estimation.mapfit import fit, fit_many
 from pkmodel.estimation.posterior import sample
 
-__all__ = ["Average", "Estimate", "Estimates", "Forecast", "average", "fit", "fit_many", "forecast", "sample"]
+__all__ = [
+    "Average",
+    "Beliefs",
+    "Estimate",
+    "Estimates",
+    "Forecast",
+    "Mode",
+    "auc",
+    "average",
+    "believe",
+    "days_until_below",
+    "delayed",
+    "fit",
+    "fit_many",
+    "forecast",
+    "from_posterior",
+    "sample",
+    "troughs",
+]

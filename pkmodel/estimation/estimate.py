@@ -13,7 +13,7 @@ from pkmodel.record import PatientRecord
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mode:
     """A local minimum of the objective that some start ended in.
 
@@ -21,11 +21,12 @@ class Mode:
     ----------
     objective
         Its objective.
-    eta
-        (eta,) where it lies.
+    z, eta
+        (z,) and (eta,) where it lies.
     """
 
     objective: float
+    z: Floats
     eta: Floats
 
 
@@ -45,7 +46,8 @@ class Estimate:
     occasion_days, kappa
         (occasion,) first days and (occasion, parameter) between-occasion effects, columns ``model.iov``.
     parameters
-        Parameter to value at the last level (L/day, L, ...), occasion effects included.
+        Parameter to value (L/day, L, ...) with the covariates of the record's end and the effects of the last
+        occasion that the levels inform.
     covariance
         (z, z) Laplace covariance of ``z``: inverse of half the Hessian of the objective.
     eta_covariance

@@ -25,6 +25,7 @@ CONVERGED, TOO_MANY_STEPS, NO_PREDICTION = range(3)
 _SLOPE_STEP = 1e-7  # forward differences, for the search
 _CURVE_STEP = 1e-3  # second differences: truncation 1e-7, rounding 1e-9 of f
 _CLOSE = 1e-3  # a step of this length (in prior standard deviations) hands over to Newton
+_SETTLED = 0.1  # a step of this length ends the search with one coordinate held
 _MOST = 200
 
 
@@ -141,9 +142,19 @@ def solve(factor, right, x):
         x[i] = total / factor[i, i]
 
 
+@jit()
+def _hold(gradient, hessian, held):
+    """Take one coordinate out of the normal equations."""
+    gradient[held] = 0.0
+    for a in range(gradient.size):
+        hessian[max(a, held), min(a, held)] = 0.0
+    hessian[held, held] = 2.0
+
+
 @jit(allocates=True)
-def _search(b, patient, z, levels):
-    """Levenberg-Marquardt from z (changed in place): (status, objective)."""
+def _search(b, patient, z, levels, held):
+    """Levenberg-Marquardt from z (changed in place), at first without the coordinate ``held`` (-1: none), until the
+    others are within a tenth of a standard deviation of where they then belong: (status, objective)."""
     d = z.size
     f, shifted = np.empty(levels), np.empty(levels)
     jacobian = np.empty((levels, d))
@@ -158,6 +169,8 @@ def _search(b, patient, z, levels):
             return NO_PREDICTION, best
         if not fresh:
             _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta)
+            if held >= 0:
+                _hold(gradient, hessian, held)
             fresh = True
         if not cholesky(hessian, factor, damping):
             return NO_PREDICTION, best
@@ -180,13 +193,19 @@ def _search(b, patient, z, levels):
                 f[i] = shifted[i]
             best = value
             fresh = False
-            if shorten * longest < _CLOSE:
+            if held >= 0:
+                if shorten * longest < _SETTLED:
+                    held = -1
+            elif shorten * longest < _CLOSE:
                 return CONVERGED, best
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
             growth = 2.0
         else:
             if longest < 1e-9:
-                return CONVERGED, best
+                if held < 0:
+                    return CONVERGED, best
+                held = -1
+                fresh = False
             damping *= growth
             growth *= 2.0
     return TOO_MANY_STEPS, best
@@ -232,7 +251,7 @@ def _polish(b, patient, z, levels, hessian):
 
 
 @jit(allocates=True)
-def _one(b, patient, z, offset, objectives, status, curvature, curvature_offset):
+def _one(b, patient, z, held, offset, objectives, status, curvature, curvature_offset):
     """All starts of a patient, rows of ``z``; the best is polished and put first."""
     starts = z.shape[0]
     d = b.z_offsets[patient + 1] - b.z_offsets[patient]
@@ -240,7 +259,7 @@ def _one(b, patient, z, offset, objectives, status, curvature, curvature_offset)
     winner = 0
     for start in range(starts):
         mine = z[start, offset : offset + d]
-        code, value = _search(b, patient, mine, levels)
+        code, value = _search(b, patient, mine, levels, held[start])
         objectives[start, patient] = value
         if start == 0:
             status[patient] = code
@@ -259,7 +278,7 @@ def _one(b, patient, z, offset, objectives, status, curvature, curvature_offset)
 
 
 @jit(allocates=True)
-def fit_serial(b, z, objectives, status, curvature, curvature_offsets):
+def fit_serial(b, z, held, objectives, status, curvature, curvature_offsets):
     """MAP of every patient on the calling thread.
 
     Parameters
@@ -268,17 +287,19 @@ def fit_serial(b, z, objectives, status, curvature, curvature_offsets):
         :class:`pkmodel.kernels.record.Records`.
     z
         (start, all random effects) starting points; the local minima on return, the best one in row 0.
+    held
+        (start,) random effect that a start holds fixed at first, -1 for none.
     objectives, status
         (start, patient) S at the minima; (patient,) codes of this module.
     curvature, curvature_offsets
         Hessians of S at the best minima, row by row, one patient after another.
     """
     for patient in range(status.size):
-        _one(b, patient, z, b.z_offsets[patient], objectives, status, curvature, curvature_offsets[patient])
+        _one(b, patient, z, held, b.z_offsets[patient], objectives, status, curvature, curvature_offsets[patient])
 
 
 @jit(allocates=True, parallel=True)
-def fit_parallel(b, z, objectives, status, curvature, curvature_offsets):
+def fit_parallel(b, z, held, objectives, status, curvature, curvature_offsets):
     """As :func:`fit_serial`, patients shared out over threads; the same bits."""
     for patient in numba.prange(status.size):
-        _one(b, patient, z, b.z_offsets[patient], objectives, status, curvature, curvature_offsets[patient])
+        _one(b, patient, z, held, b.z_offsets[patient], objectives, status, curvature, curvature_offsets[patient])

@@ -151,10 +151,3 @@ def predict(b, patient, draws, out):
     theta = np.empty(at.N_THETA)
     for row in range(draws.shape[0]):
         walk(b, patient, draws[row], out[row], eta, theta)
-
-
-@jit(allocates=True)
-def parameters_at_end(b, patient, z, theta):
-    """Individual parameters at the last entry of a patient's record, into ``theta``."""
-    samples = b.level_offsets[patient + 1] - b.level_offsets[patient]
-    walk(b, patient, z, np.empty(samples), np.empty(b.eta_columns.size), theta)
