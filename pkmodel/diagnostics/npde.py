@@ -22,6 +22,8 @@ from pkmodel.errors import InputError, PkWarning
 
 Floats = NDArray[np.float64]
 
+_IMPUTED = 2**31  # replicates of the stream from here on: draws below a limit, not residuals
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Npde:
@@ -86,32 +88,39 @@ def npde(found: Replicates, *, seed: int = 1) -> Npde:
     """Normalised prediction distribution errors.
 
     Each patient's levels are decorrelated by the Cholesky factor of the replicates' covariance [2]_, then ranked
-    among the decorrelated replicates; ranks 0 and K count as half a replicate.  A level below its limit gets a
-    uniform rank below the model's probability of that, and the replicate at this rank as its value [3]_.
+    among the decorrelated replicates; ranks 0 and K count as half a replicate.
+
+    Levels below their limit, measured and simulated alike, are first replaced by a draw from what the model predicts
+    below that limit [3]_.  Treating both alike keeps the errors standard normal if the model is right: a draw for the
+    measured ones alone would lack the correlation with the patient's other levels that the replicates have.
+
+    Parameters
+    ----------
+    found
+        From :func:`~pkmodel.diagnostics.simulate_replicates`.
+    seed
+        Of the draws below the limit.
 
     Raises
     ------
     InputError
-        If a patient has more levels than there are replicates to estimate their covariance from.
+        If a patient has as many levels as there are replicates to estimate their covariance from.
     """
     from scipy.special import ndtri
 
     count = found.simulated.shape[0]
+    observed, simulated = _uncensored(found, seed)
     value = np.empty(found.rows.size)
-    draws = Draws(seed, replicate=2**32 - 1)
-    chance = _uniforms(draws, found)
     for who in np.unique(found.patient):
         mine = np.flatnonzero(found.patient == who)
         if mine.size >= count:
-            raise InputError.one(
-                f"patient {who} has {mine.size} levels, but there are {count} replicates", "use more", key="replicates"
-            )
-        copies = found.simulated[:, mine]
-        levels = _imputed(found, mine, copies, chance[mine])
+            problem = f"patient {who} has {mine.size} levels, but there are {count} replicates"
+            raise InputError.one(problem, "use more", key="replicates")
+        copies = simulated[:, mine]
         centre = copies.mean(axis=0)
         root = _root(np.cov(copies, rowvar=False, ddof=1).reshape(mine.size, mine.size), who)
         errors = np.linalg.solve(root, (copies - centre).T)
-        share = np.mean(errors < np.linalg.solve(root, levels - centre)[:, None], axis=1)
+        share = np.mean(errors < np.linalg.solve(root, observed[mine] - centre)[:, None], axis=1)
         value[mine] = ndtri(np.clip(share, 0.5 / count, 1.0 - 0.5 / count))
     return Npde(
         value=value, patient=found.patient, time=found.time, typical=found.typical, imputed=found.below,
@@ -119,22 +128,36 @@ def npde(found: Replicates, *, seed: int = 1) -> Npde:
     )  # fmt: skip
 
 
+def _uncensored(found: Replicates, seed: int) -> tuple[Floats, Floats]:
+    """Measured (level,) and simulated (replicate, level) levels with a draw in the place of what is below a limit."""
+    known = ~np.isnan(found.lloq)
+    if not known.any():
+        return found.observed, found.simulated
+    limit = np.where(known, found.lloq, -np.inf)
+    ordered = np.sort(found.simulated, axis=0)
+    under = np.count_nonzero(ordered < limit, axis=0)  # replicates below the limit, for each level
+    columns = np.arange(limit.size)
+
+    def drawn(replicate: int) -> Floats:
+        chance = _uniforms(Draws(seed, replicate=replicate), found)
+        place = (chance * np.maximum(under, 1)).astype(np.int64)
+        return np.asarray(ordered[place, columns])
+
+    observed = np.where(found.below, drawn(_IMPUTED), found.observed)
+    simulated = found.simulated.copy()
+    for k in range(simulated.shape[0]):
+        hidden = simulated[k] < limit
+        if hidden.any():
+            simulated[k, hidden] = drawn(_IMPUTED + 1 + k)[hidden]
+    return observed, simulated
+
+
 def _uniforms(draws: Draws, found: Replicates) -> Floats:
-    """(level,) uniforms for levels below their limit, addressed as their residuals."""
+    """(level,) uniforms, addressed as residuals are."""
     from scipy.special import ndtr
 
     minutes = np.array([moment(day) for day in found.time.tolist()], np.int64)
     return np.asarray(ndtr(residuals(draws, found.patient, minutes)))
-
-
-def _imputed(found: Replicates, mine: NDArray[np.intp], copies: Floats, chance: Floats) -> Floats:
-    levels = found.observed[mine].copy()
-    for k, row in enumerate(mine.tolist()):
-        if found.below[row]:
-            share = float(np.mean(copies[:, k] < found.lloq[row]))
-            ordered = np.sort(copies[:, k])
-            levels[k] = ordered[min(int(chance[k] * max(share * ordered.size, 1.0)), ordered.size - 1)]
-    return levels
 
 
 def _root(covariance: Floats, who: int) -> Floats:

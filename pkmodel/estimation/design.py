@@ -186,7 +186,7 @@ class _Epochs:
 
     def __init__(self, model: PopulationModel) -> None:
         self.model = model
-        used = {effect.covariate for effect in model.effects} | set(model.required_covariates)
+        used = {name for effect in model.effects for name in effect.covariates} | set(model.required_covariates)
         self.used = tuple(sorted(used))
         self.rows: list[tuple[float, ...]] = []  # NaN where a patient does not carry the covariate
         self.faults: list[Fault] = []

@@ -133,6 +133,14 @@ class _Reader:
                 course.last_change = time
         self.flush(course, np.inf)
 
+    def in_order(self) -> tuple[Ints, Floats, Ints, Ints]:
+        """Doses by episode and time, those of one time as in the table; and where each of them went."""
+        row, time, record = (np.array([dose[k] for dose in self.doses]) for k in range(3))
+        order = np.lexsort((time, row))
+        place = np.empty(order.size, np.int64)
+        place[order] = np.arange(order.size)
+        return row[order].astype(np.int64), time[order].astype(np.float64), record[order].astype(np.int64), place
+
 
 def episodes(table: Table) -> Episodes:
     """Read the records of every patient, in order."""
@@ -142,16 +150,17 @@ def episodes(table: Table) -> Episodes:
     bounds = np.flatnonzero(np.diff(table.number, prepend=-1, append=-1))
     for owner in range(bounds.size - 1):
         reader.patient(owner, range(int(bounds[owner]), int(bounds[owner + 1])), sample_of)
+    dose_row, dose_time, dose_record, place = reader.in_order()
     return Episodes(
         owner=np.array(reader.owner, np.int64),
         origin=np.array(reader.origin, np.float64),
         steady_record=np.array(reader.steady, np.int64),
-        dose_row=np.array([dose[0] for dose in reader.doses], np.int64),
-        dose_time=np.array([dose[1] for dose in reader.doses], np.float64),
-        dose_record=np.array([dose[2] for dose in reader.doses], np.int64),
+        dose_row=dose_row,
+        dose_time=dose_time,
+        dose_record=dose_record,
         mark_row=np.array([mark[0] for mark in reader.marks], np.int64),
         mark_time=np.array([mark[1] for mark in reader.marks], np.float64),
-        mark_dose=np.array([mark[2] for mark in reader.marks], np.int64),
+        mark_dose=place[np.array([mark[2] for mark in reader.marks], np.int64)],
         sample_record=samples,
         seen_sample=np.array([pair[0] for pair in reader.seen], np.int64),
         seen_row=np.array([pair[1] for pair in reader.seen], np.int64),

@@ -120,7 +120,7 @@ def judge_compartments(found: Findings, event: Ints, model: PopulationModel | No
     sampled = (event == OBSERVATION) & (number > 0) & (number != central) & np.isin(number, list(known))
     found.fault(sampled, "CMT", "{}: a sample elsewhere than in the central compartment", f"write {central}, or '.'")
     depot = dosing & ("sc" in model.structure.routes) & (number <= 1)
-    infused = depot & ((raw.zero("RATE") != 0) | (raw.zero("DUR") != 0))
+    infused = depot & ((raw.zero("RATE") > 0) | (raw.zero("DUR") > 0))
     found.fault(infused, "CMT", "an infusion into the depot", f"write CMT {central}, or RATE 0")
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pkmodel.drug import PopulationModel
 from pkmodel.estimation import Estimate, fit, forecast
+from pkmodel.estimation.beliefs import Beliefs, believe
 from pkmodel.patient_file import PatientFile
 from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
 from pkmodel.windows import TargetWindow
@@ -20,7 +21,7 @@ from scenarios.whatif.ranking import Ranking, rank
 
 Floats = NDArray[np.float64]
 
-Predict = Callable[[Estimate, Sequence[DoseRecord], Floats], Floats]
+Predict = Callable[[Beliefs, Sequence[DoseRecord], Floats], Floats]
 """(draw, time) true free drug after further doses: the future of one patient."""
 
 
@@ -46,7 +47,7 @@ def search_patient(
     patient
         From :func:`pkmodel.patient_file.read_patient`.
     draws
-        From the Laplace approximation of the posterior, the same in every cell.
+        From the posterior (:func:`pkmodel.estimation.beliefs.believe`), the same in every cell.
     target, grid, probability, limits, price, progress
         As in :func:`scenarios.whatif.search_population`.
 
@@ -66,7 +67,7 @@ def search_patient(
     known = grid if today is None else replace(grid, usual=today)
     helps = model.role_factor("immunomodulator") != 1.0 and not _takes(patient.record, patient.today)
     options = known.options((False, True) if helps else (False,))
-    cells = _Cells(estimate, patient, grid, _forecasts(draws, seed))
+    cells = Cells(believe(estimate, draws=draws, seed=seed), patient, grid, _forecasts(seed))
     outcomes = []
     for number, option in enumerate(options):
         outcomes.append(cells(option, weight))
@@ -80,13 +81,13 @@ def search_patient(
     return ranking, estimate
 
 
-class _Cells:
+class Cells:
     """Cells of one patient: a level is a straight line in the doses to come, or is computed for every dose."""
 
-    def __init__(self, estimate: Estimate, patient: PatientFile, grid: Grid, predict: Predict) -> None:
-        self.estimate, self.patient, self.grid, self.predict = estimate, patient, grid, predict
+    def __init__(self, beliefs: Beliefs, patient: PatientFile, grid: Grid, predict: Predict) -> None:
+        self.beliefs, self.patient, self.grid, self.predict = beliefs, patient, grid, predict
         self.lines: dict[tuple[float, bool], Line] = {}
-        self.linear = estimate.model.structure.elimination == "linear"
+        self.linear = all(one.model.structure.elimination == "linear" for one, _ in beliefs.parts)
 
     def __call__(self, option: Option, weight: float) -> Outcome:
         milligrams = float(option.milligrams(np.array([weight]))[0])
@@ -107,24 +108,24 @@ class _Cells:
             DoseRecord(day=day, milligrams=milligrams, route=last.route, duration=last.duration)
             for day in (first, *days[:-1].tolist())
         ]
-        known = _with_immunomodulator(self.estimate, first) if option.immunomodulator else self.estimate
+        known = _with_immunomodulator(self.beliefs, first) if option.immunomodulator else self.beliefs
         return self.predict(known, doses, days)
 
 
-def _forecasts(draws: int, seed: int) -> Predict:
-    def predict(known: Estimate, doses: Sequence[DoseRecord], days: Floats) -> Floats:
-        return forecast(known, doses, days, draws=draws, seed=seed).true
+def _forecasts(seed: int) -> Predict:
+    def predict(known: Beliefs, doses: Sequence[DoseRecord], days: Floats) -> Floats:
+        return forecast(known, doses, days, seed=seed).true
 
     return predict
 
 
-def _with_immunomodulator(estimate: Estimate, start: float) -> Estimate:
-    """The same estimate with an immunomodulator from a day on, at full strength (its build-up takes weeks)."""
-    record = estimate.record
+def _with_immunomodulator(beliefs: Beliefs, start: float) -> Beliefs:
+    """The same beliefs with an immunomodulator from a day on, at full strength (its build-up takes weeks)."""
+    record = beliefs.parts[0][0].record
     course = CovariateCourse(days=(record.doses[0].day - 1.0, start), values=(0.0, 1.0), rule="locf")
     constant = {name: value for name, value in record.covariates.items() if name != "immunomodulator"}
     treated = replace(record, covariates=constant, over_time={**record.over_time, "immunomodulator": course})
-    return replace(estimate, record=treated)
+    return replace(beliefs, parts=tuple((replace(one, record=treated), z) for one, z in beliefs.parts))
 
 
 def _takes(record: PatientRecord, day: float) -> bool:
