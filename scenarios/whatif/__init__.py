@@ -9,10 +9,11 @@ this package is a prescription.
 from scenarios.whatif.answer import sentence
 from scenarios.whatif.choosing import Choice, choose_cells
 from scenarios.whatif.grid import Grid, Limits, Option, load_grid
+from scenarios.whatif.patient import search_patient
 from scenarios.whatif.population import search_population
 from scenarios.whatif.ranking import Ranking
 
 __all__ = [
     "Choice", "Grid", "Limits", "Option", "Ranking", "choose_cells", "load_grid",
-    "search_population", "sentence",
+    "search_patient", "search_population", "sentence",
 ]  # fmt: skip

@@ -48,7 +48,7 @@ def _against(ranking: Ranking, best: Cell) -> str:
         return ""
     gap = Share(event=best.hit).minus(Share(event=other.hit))
     tie = gap.low <= 0.0 <= gap.high
-    verdict = "these patients cannot tell them apart" if tie else "more than chance in these patients"
+    verdict = "that can be chance" if tie else "more than chance"
     return (
         f"; against the runner-up, {other.option} ({other.drug:,.0f} mg a year), that is "
         f"{gap.estimate:+.1f} ({gap.low:+.1f} to {gap.high:+.1f}) percentage points: {verdict}"
