@@ -256,3 +256,25 @@ def test_no_steady_state_without_a_closed_form():
     data = dataclasses.replace(data, steady=np.where(data.event == 1, 1, 0), interval=np.where(data.event == 1, 7.0, 0))
     with pytest.raises(pk.InputError, match="no steady state is computed"):
         nonmem.simulate_table(three, data)
+
+
+@pytest.mark.parametrize("rule", ["nocb", "locf"])
+@pytest.mark.parametrize("parameter", ["F", "LAG"])
+def test_a_dose_is_absorbed_by_the_covariates_of_its_own_record(rule, parameter):
+    from naive_linear import bateman
+
+    from pkmodel.covariates import CovariateEffect
+
+    lag = 0.5 if parameter == "LAG" else 0.0
+    effect = CovariateEffect(parameter=parameter, covariate="weight", form="power", coefficient=-1.0, reference=70.0)
+    drug = pk.PopulationModel.simple(CL=0.35, V1=5.0, KA=0.3, F=0.6, LAG=lag, routes=("sc",))
+    drug = dataclasses.replace(drug, effects=(effect,))
+    data, life = weight_table()
+    data = dataclasses.replace(data, duration=np.zeros(len(life)), compartment=np.where(data.event == 0, 2, 1))
+    wanted = 0.0
+    for day, weight in zip(DAYS, WEIGHTS, strict=True):
+        share = 0.6 * (70 / weight if parameter == "F" else 1.0)
+        wait = lag * 70 / weight
+        wanted += bateman(0.3, 0.35, 5.0, 300.0 * share, np.array([70.0 - day - wait]))[0]
+    got = nonmem.simulate_table(drug, data, rules={"weight": rule}, etas=np.zeros((1, 0))).concentration.values[0]
+    assert got == pytest.approx(wanted, rel=1e-11)
