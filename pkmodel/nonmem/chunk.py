@@ -43,6 +43,8 @@ class Chunk:
         self.theta = self._parameters(
             {name: values[steps] for name, values in plan.courses.values.items()}, etas[self.step_owner]
         )
+        # where values act backward, what happens at a record still sees the value that ends with it
+        self.side: Literal["left", "right"] = "left" if plan.backward else "right"
         self.occasions = occasions and plan.model.iov.get("CL", 0.0) > 0.0
 
     def _parameters(self, covariates: Mapping[str, Floats], etas: Floats) -> Floats:
@@ -59,7 +61,7 @@ class Chunk:
         pairs = np.flatnonzero((found.seen_row >= self.rows[0]) & (found.seen_row <= self.rows[-1]))
         if not pairs.size:
             return
-        step_of_row = self._steps_at(self.owner, found.origin[self.rows], "right")
+        step_of_row = self._steps_at(self.owner, found.origin[self.rows], self.side)
         theta = self.theta[step_of_row]
         doses = np.flatnonzero((found.dose_row >= self.rows[0]) & (found.dose_row <= self.rows[-1]))
         factor = self._occasion_factors(doses)
@@ -133,7 +135,7 @@ class Chunk:
         found, table = self.plan.episodes, self.plan.table
         record, episode = found.dose_record[doses], found.dose_row[doses]
         day = found.dose_time[doses] + found.origin[episode]
-        step = self._steps_at(found.owner[episode], day, "left" if self.plan.backward else "right")
+        step = self._steps_at(found.owner[episode], day, self.side)
         kinds = np.stack([self.plan.routes[record] == "sc", table.duration[record]], axis=1)
         parts = []
         for injected, duration in np.unique(kinds, axis=0):
