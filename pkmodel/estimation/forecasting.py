@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -230,7 +231,7 @@ def _refuse(beliefs: Beliefs, doses: Sequence[DoseRecord], days: Floats) -> None
         problem = f"a forecast for day {days[0]:g}, before the first dose (day {record.doses[0].day:g})"
         raise InputError.one(problem, "forecast from the first dose on", key="days")
     given = [record.doses[-1].day, *(dose.day for dose in doses)]
-    if any(later <= earlier for earlier, later in zip(given, given[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(given)):
         remedy = f"future doses come in order, after the record's last dose on day {given[0]:g}"
         raise InputError.one("a future dose is not after the one before", remedy, key="doses")
     if any(not 0.0 <= dose.milligrams < np.inf for dose in doses):
