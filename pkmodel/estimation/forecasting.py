@@ -124,7 +124,7 @@ def forecast(
         plan = Plan.of(estimate.record).with_future(doses, moments.tolist())
         occasions = len(plan.occasions)
         b = compile_plans(estimate.model, [plan], occasions=occasions)
-        levels = predicted(b, _with_future_occasions(estimate, plan, z, rows, b.iov_sd.size, seed))
+        levels = predicted(b, with_future_occasions(estimate, plan, z, rows, seed))
         true.append(levels)
         measured.append(levels + estimate.model.residual.sd(levels) * _errors(plan, moments, rows, seed))
     return Forecast(
@@ -238,10 +238,9 @@ def _refuse(beliefs: Beliefs, doses: Sequence[DoseRecord], days: Floats) -> None
         raise InputError.one("a future dose is negative or not a number", "give mg", key="doses")
 
 
-def _with_future_occasions(
-    estimate: Estimate, plan: Plan, z: Floats, rows: NDArray[np.int64], iov: int, seed: int
-) -> Floats:
+def with_future_occasions(estimate: Estimate, plan: Plan, z: Floats, rows: NDArray[np.int64], seed: int) -> Floats:
     """Random effects (draw, z) with those of occasions that no level informs, addressed by the occasion's day."""
+    iov = sum(variance > 0.0 for variance in estimate.model.iov.values())
     if not iov:
         return z
     first = plan.doses[0].day
