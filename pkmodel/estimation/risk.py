@@ -83,9 +83,7 @@ def antibody_risk(
     return 1.0 - late / early
 
 
-def _accumulated(
-    estimate: Estimate, plan: Plan, z: Floats, layer: Immunogenicity, days: Sequence[float]
-) -> Floats:
+def _accumulated(estimate: Estimate, plan: Plan, z: Floats, layer: Immunogenicity, days: Sequence[float]) -> Floats:
     """(day, draw) accumulated onset hazard."""
     state, events = begin(estimate.model, plan, z, layer)
     state = replace(state, pending=events)
