@@ -6,6 +6,7 @@ A record is plain data, checked when it is made. Which model explains it is the 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -91,7 +92,7 @@ class CovariateCourse:
             raise InputError.one(f"{len(self.days)} days and {len(self.values)} values", remedy, key="days")
         if not all(math.isfinite(x) for x in (*self.days, *self.values)):
             raise InputError.one("a record is not a finite number", "leave out missing records", key="values")
-        if any(later <= earlier for earlier, later in zip(self.days, self.days[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.days)):
             raise InputError.one("records are not in order of time", "sort them; one record a day", key="days")
 
     def at(self, day: float) -> float:
@@ -227,7 +228,7 @@ class _Faults:
 def _in_order(key: str, days: Sequence[float], say: Callable[[str, str, str], None]) -> None:
     if not all(math.isfinite(day) for day in days):
         say(key, "a day is not a finite number", "give days")
-    elif any(later < earlier for earlier, later in zip(days, days[1:], strict=False)):
+    elif any(later < earlier for earlier, later in itertools.pairwise(days)):
         say(key, "are not in order of time", "sort them")
 
 
@@ -247,9 +248,7 @@ def _check_doses(doses: Sequence[DoseRecord], say: Callable[[str, str, str], Non
         say("doses", "a dose stands here twice", "leave out the copy, or write one dose of the sum")
 
 
-def _check_level(
-    number: int, level: Level, doses: Sequence[DoseRecord], say: Callable[[str, str, str], None]
-) -> None:
+def _check_level(number: int, level: Level, doses: Sequence[DoseRecord], say: Callable[[str, str, str], None]) -> None:
     key = f"level {number} (day {level.day:g})"
     if level.lloq is not None and not 0.0 < level.lloq < math.inf:
         say(key, f"a limit of quantification of {level.lloq:g} mg/L", "give a positive limit, or none")

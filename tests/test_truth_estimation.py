@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reference_models import H, lower, simple, thomson, with_omega
 
 from pkmodel import estimation as est
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.mapfit import predicted
 from pkmodel.record import CovariateCourse, DoseRecord, Level, PatientRecord
-from tests.reference_models import H, lower, simple, thomson, with_omega
 
 TRUTH = Path(__file__).parents[2] / "shared" / "truth"
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not TRUTH.is_dir(), reason="no reference data beside the repository")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not TRUTH.is_dir(), reason="no reference data beside the repository"),
+]
 
 
 def reference(name):
@@ -61,7 +64,7 @@ def test_sequential_forecasts_of_psn_proseval():
             name: CovariateCourse(days=tuple(days), values=tuple(records[column]), rule="nocb")
             for name, column in (("weight", "WT"), ("crcl", "CRCL"))
         }
-        for used, forecasts in told[told.ID == patient].groupby("OBS"):
+        for used, forecasts in told[patient == told.ID].groupby("OBS"):
             known = levels(zip(observed.TIME[:used], observed.DV[:used], strict=True), H)
             record = PatientRecord(id=str(patient), doses=doses, levels=known, over_time=course)
             estimate = est.fit(model, record)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import pkmodel as pk
 import scenarios as sc
 from pkmodel import estimation
-from pkmodel.draws import Draws
+from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.mapfit import predicted
@@ -31,7 +31,7 @@ WRONG_MODEL = "infliximab-wojciechowski-2017"
 _WEEKS = (0, 2, 6, 14, 22, 30, 38)
 _FORECAST_WEEK = 38  # the trough before this dose is forecast; the dose is given after it
 _RANKS = 19  # draws against which a truth is ranked: 20 equally likely ranks
-_TRUTH, _ERROR = 90, 91  # streams of this study alone
+_TRUTH, _ERROR, _LAPLACE = 1001, 1002, 1003  # replicates of a stream, apart from those of the estimation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +119,9 @@ def _patient(study: Study, model: PopulationModel, covariates: dict[str, float],
     )  # fmt: skip
 
 
-def _normal(draws: Draws, stream: int, row: int, count: int) -> Floats:
-    return draws.normal(stream, np.array([row]), count)[0]  # type: ignore[arg-type]
+def _normal(draws: Draws, replicate: int, row: int, count: int) -> Floats:
+    source = replace(draws, replicate=replicate)
+    return np.asarray(source.normal(Stream.POSTERIOR, np.array([row]), count)[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ def calibration(study: Study, count: int, *, seed: int = 1) -> list[Calibration]
 
 
 def _laplace(estimate: estimation.Estimate, seed: int) -> Floats:
-    normal = Draws(seed, replicate=7).normal(_TRUTH, np.arange(_RANKS), estimate.z.size)  # type: ignore[arg-type]
+    normal = Draws(seed, replicate=_LAPLACE).normal(Stream.POSTERIOR, np.arange(_RANKS), estimate.z.size)
     return np.asarray(estimate.z + normal @ np.linalg.cholesky(estimate.covariance).T)
 
 
@@ -261,12 +262,12 @@ def section(*, patients_each: int) -> list[Block]:
 
 def _ranks_table(found: Sequence[Calibration]) -> Table:
     rows = [[str(one.study), one.method, one.quantity, f"{one.p:.3g}"] for one in found]
-    return Table(header=["levels", "method", "quantity", "p"], rows=rows)
+    return Table(["levels", "method", "quantity", "p"], rows)
 
 
 def _accuracy_table(found: Sequence[Accuracy]) -> Table:
     return Table(
-        header=["levels", "model", "90 % interval covers", "bias", "RMSE"],
+        head=["levels", "model", "90 % interval covers", "bias", "RMSE"],
         rows=[
             [str(one.study), one.fitted, f"{one.coverage:.1%}", f"{one.bias:+.0%}", f"{one.rmse:.0%}"]
             for one in found

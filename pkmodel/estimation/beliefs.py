@@ -17,15 +17,15 @@ from pkmodel.errors import InputError
 from pkmodel.estimation.averaging import Average
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.estimate import Estimate
-from pkmodel.kernels import record as at
+from pkmodel.kernels import records as at
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
 
-LEAST_EFFICIENCY = 0.2
-"""Share of the proposals that must count; below it the chain is run."""
+LEAST_EFFICIENCY = 0.25
+"""Share of the proposals that must count; below it (less than one for each draw) the chain is run."""
 
 _PROPOSALS = 4  # for each draw that is wanted
 _IMPORTANCE, _CHAIN, _RESAMPLING = 0, 16, 48  # replicates of the stream
@@ -99,7 +99,7 @@ def _of_one(estimate: Estimate, draws: int, seed: int) -> tuple[Floats, str, flo
 
 
 def importance(b: at.Records, z: Floats, covariance: Floats, count: int, seed: int) -> tuple[Floats, Floats]:
-    """Proposals (count, z) from a t distribution around a minimum, and their weights (they sum to 1)."""
+    """Proposals (count, z) around a minimum, and their weights (they sum to 1)."""
     from pkmodel.kernels.metropolis import propose
 
     proposals, log_weights = np.empty((count, z.size)), np.empty(count)
@@ -131,4 +131,3 @@ def metropolis(
             number, _CHAIN, out[number], objectives[number],
         )  # fmt: skip
     return out, objectives, accepted
-

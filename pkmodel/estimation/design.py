@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import Fault, InputError
 from pkmodel.kernels import layout
-from pkmodel.kernels import record as at
+from pkmodel.kernels import records as at
 from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
 from pkmodel.regimen import resolve_route
 from pkmodel.structure import COLUMN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -123,7 +124,7 @@ def forecast(
         plan = Plan.of(estimate.record).with_future(doses, moments.tolist())
         occasions = len(plan.occasions)
         b = compile_plans(estimate.model, [plan], occasions=occasions)
-        levels = predicted(b, _with_future_occasions(estimate, plan, z, rows, b.iov_sd.size, seed))
+        levels = predicted(b, with_future_occasions(estimate, plan, z, rows, seed))
         true.append(levels)
         measured.append(levels + estimate.model.residual.sd(levels) * _errors(plan, moments, rows, seed))
     return Forecast(
@@ -230,17 +231,16 @@ def _refuse(beliefs: Beliefs, doses: Sequence[DoseRecord], days: Floats) -> None
         problem = f"a forecast for day {days[0]:g}, before the first dose (day {record.doses[0].day:g})"
         raise InputError.one(problem, "forecast from the first dose on", key="days")
     given = [record.doses[-1].day, *(dose.day for dose in doses)]
-    if any(later <= earlier for earlier, later in zip(given, given[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(given)):
         remedy = f"future doses come in order, after the record's last dose on day {given[0]:g}"
         raise InputError.one("a future dose is not after the one before", remedy, key="doses")
     if any(not 0.0 <= dose.milligrams < np.inf for dose in doses):
         raise InputError.one("a future dose is negative or not a number", "give mg", key="doses")
 
 
-def _with_future_occasions(
-    estimate: Estimate, plan: Plan, z: Floats, rows: NDArray[np.int64], iov: int, seed: int
-) -> Floats:
+def with_future_occasions(estimate: Estimate, plan: Plan, z: Floats, rows: NDArray[np.int64], seed: int) -> Floats:
     """Random effects (draw, z) with those of occasions that no level informs, addressed by the occasion's day."""
+    iov = sum(variance > 0.0 for variance in estimate.model.iov.values())
     if not iov:
         return z
     first = plan.doses[0].day

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.drug import PopulationModel
-from pkmodel.kernels import record as at
+from pkmodel.kernels import records as at
 from pkmodel.record import PatientRecord
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pkmodel.errors import InputError, KernelError
 from pkmodel.estimation import judgement
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.estimate import Estimate, Estimates, Mode
-from pkmodel.kernels import record as at
+from pkmodel.kernels import records as at
 from pkmodel.record import PatientRecord
 from pkmodel.structure import COLUMN, PARAMETERS
 
@@ -59,9 +59,7 @@ def fit(model: PopulationModel, record: PatientRecord, *, starts: int = 3, warm:
     eta_covariance = b.chol @ covariance[:d, :d] @ b.chol.T
     modes = _modes(found.starts, found.start_objectives[:, 0], found.objective[0], best, b.chol)
     check = judgement.check(model, b, best, covariance, values, lloqs)
-    shrinkage = {
-        name: float(eta_covariance[i, i] / model.omega[i, i]) for i, name in enumerate(model.eta_parameters)
-    }
+    shrinkage = {name: float(eta_covariance[i, i] / model.omega[i, i]) for i, name in enumerate(model.eta_parameters)}
     return Estimate(
         model=model,
         record=record,
@@ -123,7 +121,7 @@ def fit_compiled(
 
 def predicted(b: at.Records, draws: Floats, patient: int = 0) -> Floats:
     """(draw, sample) predictions in mg/L for random effects (draw, z) of one patient."""
-    from pkmodel.kernels.record import predict
+    from pkmodel.kernels.prediction import predict
 
     out = np.empty((draws.shape[0], int(b.level_offsets[patient + 1] - b.level_offsets[patient])))
     predict(b, patient, np.ascontiguousarray(draws), out)
@@ -187,7 +185,7 @@ def _run(
         eta=np.array([b.chol @ one[:between] for one in best]).reshape(n, between),
         objective=objectives[0],
         z=best,
-        covariance=[2.0 * np.linalg.inv(one) for one in hessians],
+        covariance=[np.asarray(2.0 * np.linalg.inv(one), dtype=np.float64) for one in hessians],
         starts=z,
         start_objectives=objectives,
     )
@@ -216,9 +214,7 @@ def _parameters(b: at.Records, z: Floats) -> dict[str, float]:
     return {name: float(theta[COLUMN[name]]) for name in PARAMETERS}
 
 
-def _modes(
-    starts: Floats, objectives: Floats, best_objective: float, best: Floats, chol: Floats
-) -> tuple[Mode, ...]:
+def _modes(starts: Floats, objectives: Floats, best_objective: float, best: Floats, chol: Floats) -> tuple[Mode, ...]:
     """Distinct minima, best first; the search of the others stops within 1e-3 of theirs."""
     kept = [(best_objective, best)]
     for number in range(1, starts.shape[0]):

@@ -33,7 +33,7 @@ def sample(
     *,
     chains: int = 4,
     warmup: int = 2000,
-    draws: int = 5000,
+    draws: int = 10_000,
     seed: int = 1,
 ) -> xr.DataTree:
     """Draws from the posterior of one patient by adaptive Metropolis.
@@ -53,8 +53,9 @@ def sample(
         ``posterior``: ``z`` and ``eta`` (chain, draw, ...), and each parameter with variability by name at the
         record's last entry (chain, draw); ``posterior_predictive``: replicated ``level``; ``observed_data``: ``level``
         (NaN below the limit) and ``lloq``; ``sample_stats``: ``lp`` (log posterior up to a constant) and
-        ``accepted`` (chain, step: share of accepted random-walk and independent proposals). Root attributes: ``ess_bulk_min``, ``ess_tail_min``, ``rhat_max`` (rank-normalised, over
-        all of z, by arviz-stats) and ``warning``, empty if they are good.
+        ``accepted`` (chain, step: share of accepted random-walk and independent proposals). Root attributes:
+        ``ess_bulk_min``, ``ess_tail_min``, ``rhat_max`` (rank-normalised, over all of z, by arviz-stats) and
+        ``warning``, empty if they are good.
 
     Raises
     ------

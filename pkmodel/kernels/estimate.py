@@ -19,7 +19,7 @@ import numpy as np
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.likelihood import of_level
-from pkmodel.kernels.record import walk
+from pkmodel.kernels.prediction import walk
 
 CONVERGED, TOO_MANY_STEPS, NO_PREDICTION = range(3)
 _SLOPE_STEP = 1e-7  # forward differences, for the search
@@ -284,7 +284,7 @@ def fit_serial(b, z, held, objectives, status, curvature, curvature_offsets):
     Parameters
     ----------
     b
-        :class:`pkmodel.kernels.record.Records`.
+        :class:`pkmodel.kernels.records.Records`.
     z
         (start, all random effects) starting points; the local minima on return, the best one in row 0.
     held
