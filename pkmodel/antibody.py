@@ -13,6 +13,7 @@ onset antibody is produced and binds the drug; equations in :mod:`pkmodel.kernel
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass, fields, replace
 from importlib import resources
 from typing import Any
@@ -163,7 +164,7 @@ class Immunogenicity:
     def subjects(self, patients: Patients, draws: Draws) -> NDArray[np.float64]:
         """Each patient's own onset threshold, maximal production and drive rate, shape (patient, 3)."""
         ids = patients.ids
-        exponential = draws.exponential(Stream.IMMUNE, ids, 1, first=_E)[:, 0]
+        exponential = draws.exponential(Stream.IMMUNE, ids, 1, first=_onset_index(self.drug))[:, 0]
         normal = draws.normal(Stream.IMMUNE, ids, 2, first=_Z)
         transient = draws.uniform(Stream.IMMUNE, ids, 1, first=_TRANSIENT)[:, 0] < self.transient_share
         hla = patients.covariates.get("hla_dqa1_05", np.zeros(len(patients)))
@@ -180,6 +181,12 @@ class Immunogenicity:
         hill = 2.0
         top = self.tgn_full**hill / (self.tgn_full**hill + self.tgn_half**hill)
         return np.asarray(np.minimum(tgn**hill / (tgn**hill + self.tgn_half**hill) / top, 1.0))
+
+
+def _onset_index(drug: str) -> int:
+    """Where a drug's onset variate lives: seroconversion to another molecule is another event. Frailty,
+    susceptibility and production are the patient's, whatever the drug."""
+    return _E if drug == "infliximab" else 1000 + zlib.crc32(drug.encode()) % 2**20
 
 
 NO_LAYER = "none"

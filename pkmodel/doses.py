@@ -90,15 +90,17 @@ def regimen_events(
     draws: Draws,
     theta: NDArray[np.float64],
     immunogenicity: Immunogenicity | None,
+    *,
+    first_eta: int = 0,
 ) -> Events:
-    """All events of a fixed timetable; ``theta`` are the parameters at its beginning."""
+    """All events of a fixed timetable; ``theta`` are the parameters at its beginning, ``first_eta`` as there."""
     n = len(patients)
     rows = np.arange(n)
     parts = []
     for dose in regimen.doses:
         now = theta
         if patients.over_time:
-            now = parameters(model, patients, draws, immunogenicity=immunogenicity, time=dose.time)
+            now = parameters(model, patients, draws, immunogenicity=immunogenicity, time=dose.time, first_eta=first_eta)
         steroid = None
         if immunogenicity is not None:
             steroid = np.full(n, immunogenicity.steroid_factor if dose.premedicated else 1.0)

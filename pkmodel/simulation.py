@@ -28,12 +28,12 @@ from pkmodel.structure import PARAMETERS
 if TYPE_CHECKING:
     import xarray as xr
 
-_MESSAGES = {
+STATUS_MESSAGES = {
     at.STEP_TOO_SMALL: "the integrator's step became too small",
     at.TOO_MANY_STEPS: "the integrator needed too many steps",
     at.NOT_FINITE: "a result was not finite",
 }
-_SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
+SERIAL_BELOW = 64  # patients; below it starting threads costs more than it saves
 
 
 def start(
@@ -43,8 +43,13 @@ def start(
     *,
     immunogenicity: Immunogenicity | None = None,
     response: Response | None = None,
+    time: float = 0.0,
+    first_eta: int = 0,
 ) -> State:
-    """The state of drug-free, antibody-free patients at day 0.
+    """The state of drug-free, antibody-free patients at day ``time``.
+
+    ``first_eta`` is the address of the first random effect, another one for a drug that is not the patients' first
+    (:mod:`pkmodel.switching`).
 
     Raises
     ------
@@ -58,12 +63,13 @@ def start(
             "model of one or two compartments",
             key="immunogenicity",
         )
-    theta = parameters(model, patients, draws, immunogenicity=immunogenicity)
+    theta = parameters(model, patients, draws, immunogenicity=immunogenicity, time=time, first_eta=first_eta)
     n = len(patients)
     values = np.zeros((n, at.N_STATE if model.structure.closed_form else at.N_STATE_WIDE))
     values[:, [at.STEROID, at.OCCASION, at.MEMORY]] = 1.0
     values[:, [at.ONSET_TIME, at.LOSS_TIME, at.LOSS_TARGET]] = math.inf
     values[:, at.STEP] = 0.5
+    values[:, [at.BELOW_SINCE, at.LAST_INPUT]] = time
     if immunogenicity is None:
         subject = np.zeros((n, at.N_SUBJECT))
         subject[:, at.ONSET_THRESHOLD] = math.inf
@@ -72,13 +78,13 @@ def start(
         subject = immunogenicity.subjects(patients, draws)
         immune = immunogenicity.kernel_row(model.role_factor("immunomodulator"))
     return State(
-        time=0.0,
+        time=float(time),
         theta=theta,
         values=values,
         subject=subject,
         immune=immune,
         response=NO_RESPONSE_MODEL if response is None else response.kernel_row(),
-        pending=covariate_events(model, patients, draws, immunogenicity),
+        pending=covariate_events(model, patients, draws, immunogenicity, after=time, first_eta=first_eta),
     )
 
 
@@ -129,7 +135,7 @@ def advance(
     if times is None or into is None:
         times, into = np.empty(0), propagate.empty_outputs(n)
     engine = walk if state.integrated else propagate
-    run = engine.advance_serial if threads == 1 or n < _SERIAL_BELOW else engine.advance_parallel
+    run = engine.advance_serial if threads == 1 or n < SERIAL_BELOW else engine.advance_parallel
     run(
         theta,
         values,
@@ -152,7 +158,7 @@ def advance(
         row = int(bad[0])
         raise KernelError(
             f"{bad.size} of {n} patients could not be simulated between day {state.time:g} and day {until:g}: "
-            f"{_MESSAGES.get(int(status[row]), 'unknown status')} (first: row {row}, parameters "
+            f"{STATUS_MESSAGES.get(int(status[row]), 'unknown status')} (first: row {row}, parameters "
             + ", ".join(f"{value:.4g}" for value in theta[row])
             + "); check the model's parameters and the doses"
         )
@@ -282,7 +288,7 @@ def _on_one_timetable(
         out[:, int(np.argmax(later)) :],
         change_time=np.full(n, math.inf) if change is None else change.time,
         change_factor=np.ones(n) if change is None else change.factor,
-        serial=threads == 1 or n < _SERIAL_BELOW,
+        serial=threads == 1 or n < SERIAL_BELOW,
     )
     return out[:, :, None]
 

@@ -75,6 +75,10 @@ class Events:
         early = self.time < until
         return self._where(early), self._where(~early)
 
+    def of_kind(self, kind: int) -> Events:
+        """These events of one kind."""
+        return self._where(self.kind == kind)
+
     def _where(self, mask: NDArray[np.bool_]) -> Events:
         return Events(
             row=self.row[mask],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,10 @@ def variance(value: float, scale: str) -> float:
 
 
 def omega_matrix(
-    variances: Mapping[str, float], covariances: Mapping[tuple[str, str], float] | None = None
+    variances: Mapping[str, float],
+    covariances: Mapping[tuple[str, str], float] | None = None,
+    *,
+    parameters: Sequence[str] = ALL_PARAMETERS,
 ) -> tuple[tuple[str, ...], Floats]:
     """Return the parameters that carry an eta, in column order of ``theta``, and their covariance matrix.
 
@@ -53,6 +56,8 @@ def omega_matrix(
         Variance of the exponential eta of each parameter that varies.
     covariances
         Off-diagonal elements by pair of parameters, each pair once.
+    parameters
+        All parameters, in column order.
 
     Returns
     -------
@@ -64,10 +69,10 @@ def omega_matrix(
     InputError
         If a parameter is unknown or the matrix is not positive definite (naming the implied correlations).
     """
-    unknown = [name for name in variances if name not in ALL_PARAMETERS]
+    unknown = [name for name in variances if name not in parameters]
     if unknown:
-        raise unknown_name("parameter", unknown[0], ALL_PARAMETERS, key="omega")
-    names = tuple(name for name in ALL_PARAMETERS if name in variances)
+        raise unknown_name("parameter", unknown[0], parameters, key="omega")
+    names = tuple(name for name in parameters if name in variances)
     omega = np.diag(np.array([variances[name] for name in names], dtype=np.float64))
     faults = []
     for (one, other), covariance in (covariances or {}).items():

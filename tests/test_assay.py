@@ -92,7 +92,7 @@ def test_an_assay_of_another_drug_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'idkmonitor'"):
         load_antibody_assay("idk-monitor")
     assert antibody_assays("adalimumab") == ["anti-lambda", "idkmonitor-adalimumab", "tours-elisa"]
-    assert drug_assays() == ["adalimumab-elisa", "infliximab-elisa"]
+    assert drug_assays() == ["adalimumab-elisa", "infliximab-elisa", "vedolizumab-elisa"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def source_stamp() -> bytes:
     return digest.digest()
 
 
-def jit(*, allocates: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def jit(*, allocates: bool = False, cached: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` with this package's options and a cache that cannot go stale.
 
     ``error_model="numpy"`` lets a division by zero give inf or NaN (kernels report through status codes:
@@ -40,6 +40,9 @@ def jit(*, allocates: bool = False, **options: Any) -> Callable[[Callable[..., A
 
     A kernel that creates no array says so by leaving ``allocates`` False: numba then counts no references, and
     counting (an atomic addition for every array handed to every function) was a third of the time of a patient.
+
+    A kernel that takes a function of the user's leaves nothing on disk (``cached`` False): the stamp knows nothing of
+    that function.
     """
     settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates, **options}
 
@@ -47,6 +50,8 @@ def jit(*, allocates: bool = False, **options: Any) -> Callable[[Callable[..., A
         if _CONFIG.DISABLE_JIT:
             return function
         kernel = numba.njit(**settings)(function)
+        if not cached:
+            return kernel
         try:
             kernel.enable_caching()
         except RuntimeError:
