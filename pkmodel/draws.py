@@ -33,7 +33,11 @@ class Stream(IntEnum):
     COTHERAPY = 11
     POSTERIOR = 20
     FORECAST = 21
-    RESIDUAL = 30  # 30 to 39: users' tables
+    RESIDUAL = 30  # users' tables
+    ALLOCATION = 31  # 31 to 39: virtual trials, reactions
+    DROPOUT = 32
+    REACTION = 33
+    RESAMPLING = 34
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from pkmodel.patients import Patients
 from pkmodel.regimen import resolve_route
 from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
+from scenarios.allocation import leaving_days
 from scenarios.observe import Report
 from scenarios.plan import Plan
+from scenarios.reactions import InfusionLog
 from scenarios.scenario import Arm
 from scenarios.visit import Flags, Orders, Visit
 
@@ -37,6 +40,12 @@ class ArmRun:
         (patient,) primary response; False before its assessment.
     ordered
         All events ordered so far: replayed open-loop they give the same state.
+    leaves
+        (patient,) day of leaving the trial, infinite for those who stay.
+    infusions
+        Infusions and reactions to them.
+    tests
+        (patient,) samples that the policy had taken (drug and antibody), beside those of the trial.
     """
 
     def __init__(self, setting: Setting, arm: Arm, patients: Patients) -> None:
@@ -53,6 +62,9 @@ class ArmRun:
         self.lags = setting.response.lags(patients.ids, setting.draws)
         self.responder: Flags = np.zeros(n, np.bool_)
         self.ordered: list[Events] = [self._cotherapy()]
+        self.leaves = leaving_days(setting.scenario.design, patients.ids, setting.draws)
+        self.infusions = InfusionLog(setting.reactions, patients.ids, setting.draws)
+        self.tests = np.zeros(n, np.int64)
         self.seen: dict[str, list[NDArray[Any]]] = {
             name: []
             for name in (
@@ -78,7 +90,9 @@ class ArmRun:
                 waiting = Events.none()
             if day == setting.response.assessment_day:
                 self._judge_response()
-            due = self._appointments(day)
+            due = self._appointments(day) & (day < self.leaves)
+            if self.arm.policy.needs_levels:
+                self.tests += due
             wanted = day in scored or (self.arm.policy.needs_levels and bool(due.any()))
             report = setting.laboratory.report(self.state, self.patients.ids, setting.draws) if wanted else None
             if day in scored and report is not None:
@@ -87,7 +101,7 @@ class ArmRun:
                 self.free.append(self.state.free_drug())
             if day < setting.scenario.duration:
                 orders = self.arm.policy(self._visit(number, day, due, report))
-                events = self._give(orders, day)
+                events = self._give(replace(orders, give=orders.give & (day < self.leaves)), day)
                 self.ordered.append(events)
                 waiting = Events.merge([waiting, events])
             if watch is not None:
@@ -146,12 +160,18 @@ class ArmRun:
         """Events of the doses given today."""
         setting, doses = self.setting, self.arm.regimen.doses
         entry = np.minimum(self.plan.taken, len(doses) - 1)
+        gap = day - self.plan.last_dose
         rows = self.plan.carry_out(orders, day)
         occasion = occasion_factors(setting.model, self.patients.ids, setting.draws, day) if rows.size else None
         parts = []
         for k in np.unique(entry[rows]):
             dose = doses[int(k)]
             mine = rows[entry[rows] == k]
+            route = resolve_route(dose.route, setting.model.structure, model=setting.model.name)
+            if route == "iv":
+                self.infusions.note(
+                    mine, day, antibody=self.state.antibody_free()[mine], gap=gap[mine], premedicated=dose.premedicated
+                )
             steroid = None
             if setting.immunogenicity is not None:
                 steroid = np.full(mine.size, setting.immunogenicity.steroid_factor if dose.premedicated else 1.0)
@@ -160,7 +180,7 @@ class ArmRun:
                     mine,
                     day,
                     orders.amount[mine],
-                    route=resolve_route(dose.route, setting.model.structure, model=setting.model.name),
+                    route=route,
                     duration=dose.duration,
                     theta=self.state.theta[mine],
                     steroid=steroid,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pkmodel import __version__
-from scenarios import cli_session
+from scenarios import cli_session, cli_trials
 from scenarios.console import progress_bar, warnings_told
 
 if TYPE_CHECKING:
@@ -133,8 +133,11 @@ def validate(quick: bool, out: Path | None) -> None:
         click.echo(path)
 
 
-for _verb in (cli_session.check, cli_session.whatif, cli_session.vpc):
-    cli.add_command(_verb)
+for _command in (
+    cli_session.check, cli_session.whatif, cli_session.vpc,
+    cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command,
+):  # fmt: skip
+    cli.add_command(_command)
 
 
 def main() -> None:

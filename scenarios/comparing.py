@@ -1,4 +1,4 @@
-"""Compare arms: paired differences between what the same patients met in two arms."""
+"""Compare arms: paired differences between what the same patients met in two arms, or differences of two groups."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pkmodel.errors import unknown_name
-from scenarios.intervals import Interval, Mean, Median, Share
-from scenarios.metrics import METRICS, Metric, Reading, arm_names, choose_metrics, choose_window, readout
+from scenarios.allocation import PAIRED
+from scenarios.intervals import Interval, apart
+from scenarios.metrics import METRICS, Metric, Reading, choose_metrics
 from scenarios.page import Heading
+from scenarios.readout import arm_names, choose_window, readout
 from scenarios.tables import CompareTable
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ def compare(
     Notes
     -----
     Arms share their patients and every random number, so most of the variation cancels in the difference and
-    the interval is narrower than two separate ones suggest; arms with equal data differ by exactly 0.
+    the interval is narrower than two separate ones suggest; arms with equal data differ by exactly 0. In a randomised
+    trial the arms hold different patients: then the difference is that of two groups (`scenarios.intervals.apart`).
     """
     target = choose_window(result, window)
     chosen = choose_metrics(metric, metrics)
@@ -66,6 +69,7 @@ def compare(
     if reference not in names:
         raise unknown_name("arm", reference, names)
     base = readout(result, reference, target)
+    paired = result.attrs.get("design", PAIRED) == PAIRED
     rows: list[tuple[object, ...]] = []
     for name in names:
         if name == reference:
@@ -73,23 +77,21 @@ def compare(
         arm = readout(result, name, target)
         for measure in chosen.values():
             for ours, theirs in zip(measure(arm), measure(base), strict=True):
-                got = _difference(ours, theirs)
+                got = _difference(ours, theirs, paired=paired)
                 unit = _unit(ours.unit, got)
                 row = (name, reference, ours.metric, ours.visit, unit, got.estimate, got.low, got.high, got.n)
                 rows.append(row)
     return CompareTable.from_rows(COLUMNS, rows, Heading.of(result, target))
 
 
-def _difference(ours: Reading, theirs: Reading) -> Interval:
+def _difference(ours: Reading, theirs: Reading, *, paired: bool) -> Interval:
     one, other = ours.sample, theirs.sample
-    if isinstance(one, Share) and isinstance(other, Share):
-        return one.minus(other)
-    if isinstance(one, Mean) and isinstance(other, Mean):
-        return one.minus(other)
-    if isinstance(one, Median) and isinstance(other, Median):
-        return one.minus(other)
-    kinds = f"a {type(one).__name__} in one arm, a {type(other).__name__} in another"
-    raise TypeError(f"metric '{ours.metric}' gives {kinds}")
+    if type(one) is not type(other):
+        kinds = f"a {type(one).__name__} in one arm, a {type(other).__name__} in another"
+        raise TypeError(f"metric '{ours.metric}' gives {kinds}")
+    if not paired:
+        return apart(one.interval(), other.interval())
+    return one.minus(other)  # type: ignore[arg-type]  # of one kind, as was just checked
 
 
 def _unit(unit: str, difference: Interval) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenarios.allocation import RANDOMISED
 from scenarios.canvas import (
     DPI,
     FAINT,
@@ -30,8 +31,9 @@ from scenarios.canvas import (
     week_axis,
 )
 from scenarios.intervals import FloatArray, Median
-from scenarios.metrics import METRICS, ArmReadout, arm_names, choose_window, readout
+from scenarios.metrics import METRICS
 from scenarios.page import window_text
+from scenarios.readout import ArmReadout, arm_names, choose_window, readout
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -170,7 +172,8 @@ def _readouts(result: xr.Dataset, window: TargetWindow) -> list[ArmReadout]:
 
 def _who(result: xr.Dataset) -> str:
     """Start of a caption: how many patients, of which model and seed."""
-    where = "in each arm (the same ones)" if len(arm_names(result)) > 1 else "in one arm"
+    together = "in all, each in one arm" if result.attrs.get("design") == RANDOMISED else "in each arm (the same ones)"
+    where = together if len(arm_names(result)) > 1 else "in one arm"
     scenario = f"Scenario {result.attrs['scenario']}, " if "scenario" in result.attrs else ""
     model = f" {result.attrs['model']}," if "model" in result.attrs else ""
     seed = result.attrs.get("seed", "not stated")
@@ -179,25 +182,25 @@ def _who(result: xr.Dataset) -> str:
 
 def _medians(arm: ArmReadout) -> FloatArray:
     """(visit,) the score table's median; -inf where it is below the limit of quantification."""
-    found = [
-        Median(values=arm.trough[:, k], below=arm.blq[:, k], limit=arm.lloq).interval() for k in range(len(arm.weeks))
-    ]
+    levels = (arm.levels_at(k) for k in range(len(arm.weeks)))
+    found = [Median(values=values, below=below, limit=arm.lloq).interval() for values, below in levels]
     return np.array([-math.inf if one.at_limit else one.estimate for one in found])
 
 
 def _quantiles(arm: ArmReadout) -> FloatArray:
     """(quantile, visit) measured levels, the smallest that has the share below it; -inf below the limit."""
-    n = arm.trough.shape[0]
-    ranks = [max(math.ceil(q * n) - 1, 0) for q in QUANTILES]
-    levels = np.empty((len(ranks), len(arm.weeks)))
+    levels = np.full((len(QUANTILES), len(arm.weeks)), np.nan)
     for k in range(len(arm.weeks)):
-        levels[:, k] = np.partition(np.where(arm.blq[:, k], -np.inf, arm.trough[:, k]), ranks)[ranks]
+        seen, below = arm.levels_at(k)
+        ranks = [max(math.ceil(q * seen.size) - 1, 0) for q in QUANTILES]
+        if seen.size:
+            levels[:, k] = np.partition(np.where(below, -np.inf, seen), ranks)[ranks]
     return levels
 
 
 def _highest(window: TargetWindow, curves: list[tuple[FloatArray, FloatArray]]) -> float:
     """Top of the level axis: above every band, and above the window's lower bound at least."""
-    levels = [float(quantiles.max()) for _, quantiles in curves]
+    levels = [float(np.nanmax(quantiles)) for _, quantiles in curves]
     edge = window.low if math.isinf(window.high) else window.high
     return 1.4 * max(*levels, edge, 1.0)
 

@@ -4,7 +4,7 @@ A metric of your own is such a function; hand it to `scenarios.scoring.score` or
 
     def deep_trough(arm):
         for column, visit in enumerate(arm.visits):
-            yield Reading("deep_trough", visit, "percent", Share(event=arm.blq[:, column]))
+            yield Reading("deep_trough", visit, "percent", Share(event=arm.blq[:, column], among=arm.seen_at(column)))
 
     score(result, metrics={**METRICS, "deep_trough": deep_trough})
 
@@ -13,34 +13,22 @@ Everything here is read from what was measured, never from the truth beside it.
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.errors import InputError, PkWarning, unknown_name
-from scenarios.intervals import BoolArray, FloatArray, Mean, Median, Share
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from pkmodel.windows import TargetWindow
+from pkmodel.errors import unknown_name
+from scenarios.intervals import Mean, Median, Share
+from scenarios.ratios import Ratio
+from scenarios.readout import ArmReadout
 
 MAINTENANCE_WEEK = 14.0
 """From this week on a visit counts for `time_in_window`: induction is over for every regimen."""
 
-DAYS_PER_YEAR = 365.25
 POSITIVE, INCONCLUSIVE = 1, 2
-
-REQUIRED = (
-    "trough_measured", "trough_blq", "ada_drug_sensitive", "ada_drug_tolerant",
-    "dose_total", "doses", "responder", "loss_time",
-)  # fmt: skip
 
 
 class Reading(NamedTuple):
@@ -49,181 +37,25 @@ class Reading(NamedTuple):
     metric: str
     visit: str
     unit: str
-    sample: Share | Mean | Median
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ArmReadout:
-    """What the patients of one arm showed at the visits after week 0.
-
-    Attributes
-    ----------
-    name
-        The arm.
-    weeks, visits
-        (visit,) weeks after the start, as numbers and as text.
-    trough, blq
-        (patient, visit) measured free drug before any dose, ug/mL, and whether it was below the limit of
-        quantification (then the level is NaN).
-    lloq
-        That limit, ug/mL.
-    zone
-        (patient, visit) -1 below the window, 0 in it, 1 above it; below the limit is below the window.
-    ada_drug_sensitive, ada_drug_tolerant
-        (patient, visit) 0 negative, 1 positive, 2 inconclusive.
-    drug, doses
-        (patient,) mg given and number of doses.
-    responder, loss_time
-        (patient,) primary response; day of losing it, NaN if it was kept.
-    years
-        Follow-up.
-    """
-
-    name: str
-    weeks: tuple[float, ...]
-    visits: tuple[str, ...]
-    trough: FloatArray
-    blq: BoolArray
-    lloq: float
-    zone: NDArray[np.int8]
-    ada_drug_sensitive: NDArray[np.int8]
-    ada_drug_tolerant: NDArray[np.int8]
-    drug: FloatArray
-    doses: FloatArray
-    responder: BoolArray
-    loss_time: FloatArray
-    years: float
+    sample: Share | Mean | Median | Ratio
 
 
 Metric = Callable[[ArmReadout], Iterator[Reading]]
 
 
-def arm_names(result: xr.Dataset) -> tuple[str, ...]:
-    """Arms of a result, in its order."""
-    return tuple(str(name) for name in np.atleast_1d(result["arm"].values))
-
-
-def choose_window(result: xr.Dataset, window: str | TargetWindow | None = None) -> TargetWindow:
-    """Return the window to score against: the given one, or the scenario's own.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, the window belongs to another drug, or neither names one.
-    """
-    from pkmodel import windows
-
-    named = window if window is not None else str(result.attrs.get("window", ""))
-    if named == "":
-        raise InputError.one("the result names no target window", "pass window=, e.g. window='taxit'")
-    drug = str(result.attrs["drug"])
-    chosen = windows.load(named, drug=drug) if isinstance(named, str) else named
-    if chosen.drug != drug:
-        raise InputError.one(
-            f"window '{chosen.name}' is for {chosen.drug}, the result is about {drug}",
-            f"use a window for {drug}",
-        )
-    lloq = float(result.attrs["drug_lloq"])
-    if lloq > chosen.low:
-        warnings.warn(
-            f"window {chosen} begins below the drug assay's limit of quantification ({lloq:g} ug/mL): levels "
-            "below that limit are counted as below the window although some may lie in it",
-            PkWarning,
-            stacklevel=3,
-        )
-    return chosen
-
-
-def week_text(week: float) -> str:
-    """Weeks as the `visit` column writes them: "14"."""
-    return f"{week:g}"
-
-
-def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
-    """Read one arm of a result; only this arm is brought into memory.
-
-    Parameters
-    ----------
-    result
-        As `scenarios.run` returns it, or read back from its file.
-    arm
-        Name of the arm.
-    window
-        Target window the troughs are classified against.
-
-    Raises
-    ------
-    InputError
-        If a variable is missing, or a level is missing without being below the limit of quantification.
-    """
-    missing = [name for name in REQUIRED if name not in result]
-    if missing:
-        raise InputError.one(f"the result lacks {', '.join(missing)}", "score a dataset made by scenarios.run")
-    names = arm_names(result)
-    if arm not in names:
-        raise unknown_name("arm", arm, names)
-    one = result.isel(arm=names.index(arm)) if "arm" in result.dims else result
-    after_start = np.flatnonzero(one["visit"].values > 0)
-    first = int(after_start[0]) if after_start.size else one["visit"].size
-
-    def per_visit(name: str) -> NDArray[np.generic]:
-        values: NDArray[np.generic] = one[name].transpose("patient", "visit").values[:, first:]
-        return values
-
-    trough = per_visit("trough_measured").astype(np.float64, copy=False)
-    blq = per_visit("trough_blq").astype(np.bool_)
-    _refuse_gaps(trough, blq, arm)
-    weeks = tuple(float(week) for week in one["visit"].values[first:])
-    return ArmReadout(
-        name=arm,
-        weeks=weeks,
-        visits=tuple(week_text(week) for week in weeks),
-        trough=trough,
-        blq=blq,
-        lloq=float(result.attrs["drug_lloq"]),
-        zone=_classify(window, trough, blq),
-        ada_drug_sensitive=per_visit("ada_drug_sensitive").astype(np.int8, copy=False),
-        ada_drug_tolerant=per_visit("ada_drug_tolerant").astype(np.int8, copy=False),
-        drug=one["dose_total"].values.astype(np.float64, copy=False),
-        doses=one["doses"].values.astype(np.float64),
-        responder=one["responder"].values.astype(np.bool_),
-        loss_time=one["loss_time"].values.astype(np.float64, copy=False),
-        years=float(result.attrs["duration_d"]) / DAYS_PER_YEAR,
-    )
-
-
-def _refuse_gaps(trough: FloatArray, blq: BoolArray, arm: str) -> None:
-    gaps = sum(int(np.count_nonzero(np.isnan(trough[:, k]) & ~blq[:, k])) for k in range(trough.shape[1]))
-    if gaps:
-        raise InputError.one(
-            f"arm '{arm}': {gaps} measured troughs are missing but not below the limit of quantification",
-            "a level below it is NaN with trough_blq = 1; no other level may be missing",
-            key="trough_measured",
-        )
-
-
-def _classify(window: TargetWindow, trough: FloatArray, blq: BoolArray) -> NDArray[np.int8]:
-    """Classify visit by visit: with a million patients the temporaries of all visits at once would count."""
-    zone = np.empty(trough.shape, dtype=np.int8)
-    for column in range(trough.shape[1]):
-        zone[:, column] = window.classify(trough[:, column], blq[:, column])
-    return zone
-
-
 def time_in_window(arm: ArmReadout) -> Iterator[Reading]:
     """Share of visits from week 14 on whose trough is in the window, mean over patients (percent)."""
     counted = np.array(arm.weeks) >= MAINTENANCE_WEEK
-    if not counted.any():
-        share = np.empty(0)  # no such visit: the row says n = 0 instead of vanishing
-    else:
-        share = np.count_nonzero(arm.zone[:, counted] == 0, axis=1) * 100.0 / int(counted.sum())
+    samples = np.count_nonzero(arm.seen[:, counted], axis=1)
+    some = samples > 0  # if there is nobody the row says n = 0 instead of vanishing
+    share = np.count_nonzero(arm.zone[:, counted] == 0, axis=1)[some] * 100.0 / samples[some]
     yield Reading("time_in_window", "", "percent", Mean(values=share, within=(0.0, 100.0)))
 
 
 def _zone_share(metric: str, zone: int) -> Metric:
     def share(arm: ArmReadout) -> Iterator[Reading]:
         for column, visit in enumerate(arm.visits):
-            yield Reading(metric, visit, "percent", Share(event=arm.zone[:, column] == zone))
+            yield Reading(metric, visit, "percent", Share(event=arm.zone[:, column] == zone, among=arm.seen_at(column)))
 
     share.__doc__ = f"Share of patients whose trough is {metric.replace('_', ' the ')} (percent)."
     return share
@@ -232,7 +64,8 @@ def _zone_share(metric: str, zone: int) -> Metric:
 def trough_median(arm: ArmReadout) -> Iterator[Reading]:
     """Median measured trough (ug/mL); a level below the limit of quantification ranks below every other."""
     for column, visit in enumerate(arm.visits):
-        sample = Median(values=arm.trough[:, column], below=arm.blq[:, column], limit=arm.lloq)
+        levels, below = arm.levels_at(column)
+        sample = Median(values=levels, below=below, limit=arm.lloq)
         yield Reading("trough_median", visit, "ug/mL", sample)
 
 
@@ -252,9 +85,10 @@ def ada_inconclusive(arm: ArmReadout) -> Iterator[Reading]:
     """Share of drug-sensitive samples that are inconclusive: per visit, and the mean over patients."""
     for column, visit in enumerate(arm.visits):
         event = arm.ada_drug_sensitive[:, column] == INCONCLUSIVE
-        yield Reading("ada_inconclusive", visit, "percent", Share(event=event))
-    samples = max(len(arm.visits), 1)
-    share = np.count_nonzero(arm.ada_drug_sensitive == INCONCLUSIVE, axis=1) * 100.0 / samples
+        yield Reading("ada_inconclusive", visit, "percent", Share(event=event, among=arm.seen_at(column)))
+    samples = np.count_nonzero(arm.seen, axis=1)
+    some = samples > 0
+    share = np.count_nonzero(arm.ada_drug_sensitive == INCONCLUSIVE, axis=1)[some] * 100.0 / samples[some]
     yield Reading("ada_inconclusive", "", "percent", Mean(values=share, within=(0.0, 100.0)))
 
 
@@ -266,14 +100,27 @@ def loss_of_response(arm: ArmReadout) -> Iterator[Reading]:
 
 def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:
     """Drug given, mg per patient-year of follow-up."""
-    rate = Mean(values=arm.drug / arm.years, within=(0.0, math.inf))
+    rate = Ratio(numerator=arm.drug, denominator=arm.years, least=0.0)
     yield Reading("drug_per_year", "", "mg/patient-year", rate)
 
 
 def doses_per_year(arm: ArmReadout) -> Iterator[Reading]:
     """Doses given per patient-year of follow-up."""
-    rate = Mean(values=arm.doses / arm.years, within=(0.0, math.inf))
+    rate = Ratio(numerator=arm.doses, denominator=arm.years, least=0.0)
     yield Reading("doses_per_year", "", "doses/patient-year", rate)
+
+
+def infusion_reactions(arm: ArmReadout) -> Iterator[Reading]:
+    """Share of infused patients with an acute infusion reaction (percent); nothing where the result tells of none."""
+    if arm.infusions is not None and arm.reactions is not None:
+        yield Reading("infusion_reactions", "", "percent", Share(event=arm.reactions > 0, among=arm.infusions > 0))
+
+
+def reactions_per_100_infusions(arm: ArmReadout) -> Iterator[Reading]:
+    """Acute infusion reactions per 100 infusions; nothing where the result tells of none."""
+    if arm.infusions is not None and arm.reactions is not None:
+        rate = Ratio(numerator=100.0 * arm.reactions, denominator=arm.infusions, least=0.0)
+        yield Reading("reactions_per_100_infusions", "", "reactions/100 infusions", rate)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -289,6 +136,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "loss_of_response": loss_of_response,
         "drug_per_year": drug_per_year,
         "doses_per_year": doses_per_year,
+        "infusion_reactions": infusion_reactions,
+        "reactions_per_100_infusions": reactions_per_100_infusions,
     }
 )
 """The metrics of every score, in the order of its table."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenarios.allocation import RANDOMISED
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -37,11 +39,13 @@ class Heading:
     maintenance: tuple[str, ...]
     drug_sensitive: str
     drug_tolerant: str
+    randomised: bool = False
 
     @classmethod
     def of(cls, result: xr.Dataset, window: TargetWindow) -> Heading:
         """Heading of a result scored against a window."""
-        from scenarios.metrics import MAINTENANCE_WEEK, week_text
+        from scenarios.metrics import MAINTENANCE_WEEK
+        from scenarios.readout import week_text
 
         attrs = result.attrs
         weeks = [float(week) for week in result["visit"].values]
@@ -57,6 +61,7 @@ class Heading:
             maintenance=tuple(week_text(week) for week in weeks if week >= MAINTENANCE_WEEK),
             drug_sensitive=str(attrs.get("assay_drug_sensitive", "not named")),
             drug_tolerant=str(attrs.get("assay_drug_tolerant", "not named")),
+            randomised=attrs.get("design") == RANDOMISED,
         )
 
     def lines(self) -> Iterator[str]:
@@ -64,7 +69,8 @@ class Heading:
         yield ": ".join(part for part in (self.scenario, self.title) if part)
         drug = f"{self.drug} ({self.model})" if self.model else self.drug
         seed = f", seed {self.seed}" if self.seed else ""
-        yield f"{drug}; {self.patients:,} patients, the same in every arm{seed}"
+        arms = "each in one arm" if self.randomised else "the same in every arm"
+        yield f"{drug}; {self.patients:,} patients, {arms}{seed}"
         yield f"Target window: {self.window}; troughs as measured, LLOQ {self.lloq:g} µg/mL"
         yield f"Antibody assays: drug-sensitive {self.drug_sensitive}, drug-tolerant {self.drug_tolerant}"
 
@@ -128,6 +134,8 @@ def key_lines(heading: Heading, last: str, responders: str) -> Iterator[Line]:
     yield Line(label=f"  {responders} (n)", metric="loss_of_response", visit="", count=True)
     yield Line(label="Drug (mg per patient-year)", metric="drug_per_year", visit="")
     yield Line(label="Doses per patient-year", metric="doses_per_year", visit="")
+    yield Line(label="Any infusion reaction (%)", metric="infusion_reactions", visit="")
+    yield Line(label="  reactions per 100 infusions", metric="reactions_per_100_infusions", visit="")
 
 
 WEEKLY = {

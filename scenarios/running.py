@@ -27,9 +27,11 @@ from pkmodel.errors import InputError, PkWarning
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.response import Response
+from scenarios.allocation import allocate, as_trial
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
 from scenarios.observe import Laboratory
+from scenarios.reactions import Reactions
 from scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Setting:
     draws: Draws
     days: tuple[float, ...]
     threads: int | None
+    reactions: Reactions | None = None
 
     @classmethod
     def of(cls, scenario: Scenario, seed: int, threads: int | None) -> Setting:
@@ -66,6 +69,7 @@ class Setting:
             draws=Draws(seed),
             days=decision_days(scenario, response.assessment_day),
             threads=threads,
+            reactions=Reactions.for_drug(scenario.drug),
         )
 
 
@@ -140,7 +144,10 @@ def run(
             outside[name] = outside.get(name, 0) + count
         store.take_covariates(rows, chunk)
         for number, arm in enumerate(scenario.arms):
-            store.take_arm(rows, number, ArmRun(setting, arm, chunk).carry_through(keep == "trajectories"))
+            mine = _members(scenario, number, chunk, setting.draws)
+            if mine.size:
+                progressed = ArmRun(setting, arm, chunk.take(mine)).carry_through(keep == "trajectories")
+                store.take_arm(first + mine, number, progressed)
             if progress is not None:
                 progress((first + (number + 1) / len(scenario.arms) * (rows.stop - first)) / n)
     for name, count in outside.items():
@@ -150,7 +157,14 @@ def run(
                 PkWarning,
                 stacklevel=2,
             )
-    return store.dataset(seed)
+    return as_trial(store.dataset(seed), scenario.design, setting.draws)
+
+
+def _members(scenario: Scenario, number: int, chunk: Patients, draws: Draws) -> NDArray[np.int64]:
+    """Rows of a chunk that are in an arm: all of them, unless the trial is randomised."""
+    if not scenario.design.randomised:
+        return np.arange(len(chunk))
+    return np.flatnonzero(allocate(scenario.design, chunk.ids, draws) == number)
 
 
 class _Store:
@@ -174,7 +188,11 @@ class _Store:
             "responder": np.empty((arms, n), np.bool_),
             "loss_time": np.empty((arms, n)),
             "onset_time": np.empty((arms, n)),
+            "infusions": np.empty((arms, n), np.int64),
+            "tests": np.empty((arms, n), np.int64),
         }
+        if setting.reactions is not None:
+            self.by_patient["reactions"] = np.empty((arms, n), np.int64)
         self.ids = np.empty(n, np.int64)
         self.covariates: dict[str, NDArray[np.float64]] = {}
         self.trajectories = np.empty((arms, n, len(setting.days))) if keep == "trajectories" else None
@@ -184,7 +202,7 @@ class _Store:
         for name, values in patients.covariates.items():
             self.covariates.setdefault(name, np.empty(self.n))[rows] = values
 
-    def take_arm(self, rows: slice, number: int, arm: ArmRun) -> None:
+    def take_arm(self, rows: NDArray[np.int64], number: int, arm: ArmRun) -> None:
         for name, target in self.by_visit.items():
             for visit, values in enumerate(arm.seen[name]):
                 target[number, rows, visit] = values
@@ -192,6 +210,10 @@ class _Store:
         self.by_patient["dose_total"][number, rows] = arm.plan.total
         self.by_patient["doses"][number, rows] = arm.plan.count
         self.by_patient["responder"][number, rows] = arm.responder
+        self.by_patient["tests"][number, rows] = arm.tests
+        self.by_patient["infusions"][number, rows] = arm.infusions.infusions
+        if "reactions" in self.by_patient:
+            self.by_patient["reactions"][number, rows] = arm.infusions.reactions
         for name, column in (("loss_time", at.LOSS_TIME), ("onset_time", at.ONSET_TIME)):
             values = state[:, column]
             self.by_patient[name][number, rows] = np.where(np.isfinite(values), values, math.nan)
@@ -219,6 +241,9 @@ class _Store:
             "responder": {"long_name": "primary response at its assessment week"},
             "loss_time": {"units": "day", "long_name": "loss of response; missing if kept to the end"},
             "onset_time": {"units": "day", "long_name": "seroconversion; missing if none"},
+            "infusions": {"units": "1", "long_name": "infusions among the doses"},
+            "tests": {"units": "1", "long_name": "samples taken for the policy (drug and antibody)"},
+            "reactions": {"units": "1", "long_name": "infusions with an acute reaction"},
         }
         variables: dict[str, Any] = {
             name: (("arm", "patient", "visit"), values, about[name]) for name, values in self.by_visit.items()
@@ -258,6 +283,7 @@ class _Store:
             "seed": seed,
             "patients": self.n,
             "duration_d": scenario.duration,
+            "assessment_d": setting.response.assessment_day,
             "drug_lloq": setting.laboratory.drug.lloq,
             "assay_drug": scenario.assays.drug,
             "assay_drug_sensitive": scenario.assays.drug_sensitive,

@@ -17,17 +17,18 @@ from pkmodel.cotherapy import Cotherapy
 from pkmodel.errors import InputError, PkWarning, unknown_name
 from pkmodel.files import read_text
 from scenarios.references import REFERENCES, is_path
-from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile
-from scenarios.scenario_parts import Adherence, Arm, AssayPanel, RunSettings
+from scenarios.scenario_file import AdherenceFile, ArmFile, CotherapyFile, RunFile, ScenarioFile, TrialFile
+from scenarios.scenario_parts import Adherence, Arm, AssayPanel, RunSettings, TrialDesign
 from scenarios.scenario_read import read_document
 from scenarios.settings import apply_settings, as_settings_error
 from scenarios.timetable import regimen
 from scenarios.toml_text import toml_text
 
-__all__ = ["Adherence", "Arm", "AssayPanel", "RunSettings", "Scenario", "find"]
+__all__ = ["Adherence", "Arm", "AssayPanel", "RunSettings", "Scenario", "TrialDesign", "find"]
 
 _DATA = Path(__file__).parent / "data"
 _NOT_THE_SCENARIO = ("run", "versions")
+_DAYS_PER_YEAR = 365.25
 _SMALL_INFUSION_MG = 50.0  # 3 mg/kg in a child of 17 kg
 
 
@@ -51,6 +52,8 @@ class Scenario:
         Assays that read the samples.
     arms
         At least one; the first is the one others are compared with.
+    design
+        Paired or randomised, and who leaves.
     text
         The whole scenario as TOML, complete and in one fixed form; of the user's own files only the names.
     run
@@ -75,6 +78,7 @@ class Scenario:
     assays: AssayPanel
     arms: tuple[Arm, ...]
     text: str
+    design: TrialDesign = field(default_factory=TrialDesign)
     run: RunSettings = field(default_factory=RunSettings)
     versions: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -195,6 +199,7 @@ def _build(content: ScenarioFile, document: dict[str, Any], name: str) -> Scenar
         ),
         arms=tuple(map(_arm, content.arm)),
         text=toml_text(_portable(document, name)),
+        design=_design(content.trial, len(content.arm)),
         run=RunSettings(patients=run.patients, seed=run.seed, keep=run.keep),
         versions=content.versions or {},
         document=document,
@@ -215,6 +220,15 @@ def _arm(arm: ArmFile) -> Arm:
         policy=policies.make(arm.policy["name"], parameters),
         cotherapy=tuple(map(_cotherapy, arm.cotherapy)),
         adherence=None if arm.adherence is None else _adherence(arm.adherence),
+    )
+
+
+def _design(trial: TrialFile, arms: int) -> TrialDesign:
+    return TrialDesign(
+        randomised=trial.design == "randomised",
+        ratio=tuple(trial.ratio or [1] * arms),
+        block=trial.block,
+        dropout=trial.dropout_per_year / _DAYS_PER_YEAR,
     )
 
 

@@ -41,6 +41,7 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _assays(document.get("assays"), drug)
     yield from _times(document)
     yield from arm_problems(document.get("arm"), model, drug)
+    yield from _trial(document.get("trial"), len(list(tables_in(document.get("arm")))))
 
 
 def _model(name: str | None) -> tuple[PopulationModel | None, list[Problem]]:
@@ -139,3 +140,24 @@ def _times(document: Mapping[str, Any]) -> Iterator[Problem]:
     if review is not None and review > duration:
         remedy = "review more often, or lengthen 'duration'"
         yield Problem(("review_every",), "the first review is after the end", remedy)
+
+
+def _trial(table: object, arms: int) -> Iterator[Problem]:
+    """Allocation belongs to randomisation, and must fit the arms."""
+    if not isinstance(table, Mapping):
+        return
+    if table.get("design") != "randomised":
+        for key in ("ratio", "block"):
+            if key in table:
+                remedy = 'write design = "randomised", or leave it out'
+                yield Problem(("trial", key), f"'{key}' where every patient is in every arm", remedy)
+        return
+    ratio = [int(part) for part in numbers_in(table.get("ratio"))] if "ratio" in table else [1] * arms
+    if len(ratio) != arms:
+        problem = f"{len(ratio)} parts for {arms} arms"
+        yield Problem(("trial", "ratio"), problem, "give one whole number for each arm, in their order")
+        return
+    block, whole = table.get("block"), sum(ratio)
+    if isinstance(block, int) and whole and block % whole:
+        remedy = f"use a multiple of {whole}, the sum of the ratio"
+        yield Problem(("trial", "block"), f"blocks of {block} cannot hold the ratio {ratio}", remedy)

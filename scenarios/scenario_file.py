@@ -108,6 +108,15 @@ class AssaysFile(FileModel):
     drug_tolerant: Text = "idkmonitor"
 
 
+class TrialFile(FileModel):
+    """Who is in which arm, and who leaves."""
+
+    design: Literal["paired", "randomised"] = "paired"
+    ratio: list[Annotated[int, Field(ge=1, le=100)]] | None = None
+    block: Annotated[int, Field(ge=1, le=1000)] | None = None
+    dropout_per_year: Annotated[float, Field(ge=0, le=10)] = 0.0
+
+
 class RunFile(FileModel):
     """How a scenario was, or is to be, run; the command line's options win."""
 
@@ -132,5 +141,6 @@ class ScenarioFile(FileModel):
     review_every: PositiveTime
     assays: AssaysFile
     arm: Annotated[list[ArmFile], Field(min_length=1)]
+    trial: TrialFile = Field(default_factory=TrialFile)
     run: RunFile | None = None
     versions: dict[str, str] | None = None

@@ -67,3 +67,25 @@ class RunSettings:
     patients: int | None = None
     seed: int | None = None
     keep: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialDesign:
+    """Who is in which arm, and who leaves.
+
+    Attributes
+    ----------
+    randomised
+        False: every patient is in every arm (paired counterfactuals). True: each is in one.
+    ratio
+        Parts of the patients that go to each arm, in the order of the arms.
+    block
+        Size of the blocks within which the ratio is exact; None for simple randomisation.
+    dropout
+        Hazard of leaving the trial, 1/d; the same patient leaves every arm on the same day.
+    """
+
+    randomised: bool = False
+    ratio: tuple[int, ...] = ()
+    block: int | None = None
+    dropout: float = 0.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from scenarios.metrics import METRICS, Metric, arm_names, choose_metrics, choose_window, readout
+from scenarios.metrics import METRICS, Metric, choose_metrics
 from scenarios.page import Heading
+from scenarios.readout import arm_names, choose_window, readout
 from scenarios.tables import ScoreTable
 
 if TYPE_CHECKING:

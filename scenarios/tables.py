@@ -29,6 +29,17 @@ def exact(value: object) -> str:
     return str(value)
 
 
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame: UTF-8, comma, line feed, cells as `exact` has them."""
+    import csv
+
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(frame.columns)
+        for row in frame.itertuples(index=False):
+            writer.writerow([exact(value) for value in row])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
     """A frame of numbers with intervals, and its heading; see its two kinds below."""
@@ -50,13 +61,7 @@ class Table:
 
         The same frame gives the same bytes.
         """
-        import csv
-
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.frame.columns)
-            for row in self.frame.itertuples(index=False):
-                writer.writerow([exact(value) for value in row])
+        write_csv(self.frame, path)
 
     def __str__(self) -> str:
         return self.text()
@@ -180,7 +185,8 @@ class CompareTable(Table):
         if self.frame.empty:
             yield "One arm only: there is nothing to compare it with."
             return
-        yield f"Difference from {self.frame['against'].iloc[0]}, same patients; % differ in percentage points"
+        whom = "other patients" if self.heading.randomised else "same patients"
+        yield f"Difference from {self.frame['against'].iloc[0]}, {whom}; % differ in percentage points"
         yield MEANING
         if self.frame["unit"].str.contains("LLOQ").any():
             yield "* a median below the limit of quantification (LLOQ) is taken as the LLOQ"

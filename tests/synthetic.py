@@ -55,11 +55,16 @@ def synthetic(
         responder[i] = rng.random(patients) < 0.65 + 0.1 * shift
         loss = 98.0 + susceptible * 700.0 * shift
         per_patient["loss_time"][i] = np.where((loss < 378.0) & responder[i], loss, np.nan)
+    chance = np.random.default_rng(seed + 1)  # apart: what was there before keeps its numbers
+    counts = {"infusions": per_patient["doses"].astype(np.int64)}
+    counts["reactions"] = chance.binomial(counts["infusions"], 0.05)
+    counts["tests"] = chance.integers(0, 4, counts["infusions"].shape)
     by_visit, by_patient = ("arm", "patient", "visit"), ("arm", "patient")
     return xr.Dataset(
         {
             **{name: (by_visit, values) for name, values in (data | codes).items()},
             **{name: (by_patient, values) for name, values in per_patient.items()},
+            **{name: (by_patient, values) for name, values in counts.items()},
             "responder": (by_patient, responder),
             "weight": (("patient",), weight),
         },
@@ -73,6 +78,8 @@ def synthetic(
             "seed": 1,
             "patients": patients,
             "duration_d": 378.0,
+            "assessment_d": 98.0,
+            "design": "paired",
             "drug_lloq": LLOQ,
             "assay_drug": f"{drug}-elisa",
             "assay_drug_sensitive": "sponsor-bridging",

@@ -15,7 +15,8 @@ from synthetic import LLOQ, WEEKS, synthetic
 from pkmodel import windows
 from pkmodel.errors import InputError, PkWarning
 from scenarios.intervals import Share
-from scenarios.metrics import METRICS, ArmReadout, Reading, choose_window
+from scenarios.metrics import METRICS, Reading
+from scenarios.readout import ArmReadout, choose_window
 from scenarios.scoring import score
 
 Z = 1.959964

@@ -83,7 +83,7 @@ def test_studies_name_existing_arms_and_assays() -> None:
 
     shipped = Parameters.shipped()
     for study in studies().values():
-        assert study.figures or study.name in ("taxit-colitis", "nor-drum")
+        assert study.figures or study.name == "taxit-colitis"
         for one in study.figures:
             family = one.options.get("assay")
             assert family is None or shipped.assay(family).cutoff > 0

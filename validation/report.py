@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pkmodel.uncertainty import parameter_sets
-from validation import contrast, pictures, sections, titre
+from validation import contrast, pictures, sections, strategy_sections, titre
 from validation.case import figures
 from validation.page import Block, Heading, Picture, Table, Words, markdown, page
 from validation.predict import differences, pooled, simulate_sets
 from validation.published import MET, Prediction
+from validation.reaction_check import checks
+from validation.strategy import findings
 from validation.trial import Parameters
+from validation.velayos import velayos
 
 _HERE = Path(__file__).parent
 _TITLE = "Validation: what the antibodies predict of the literature"
@@ -38,6 +41,8 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
     say(f"{len(figures())} figures, {len(sets)} parameter sets, {effort['patients']} patients")
     estimates = simulate_sets(sets, effort["patients"], workers=workers)
     found = pooled(estimates)
+    say("trials of strategies")
+    trials = findings(sets, effort["patients"], workers=workers)
     best = Parameters.shipped()
     say("contrast, titres, alternative models")
     parts = contrast.contrasts(best, effort["single"])
@@ -50,7 +55,9 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *sections.review(found),
         *_tables(found),
         *sections.paired(differences(estimates)),
-        *sections.nulls(best, effort["single"]),
+        *strategy_sections.strategies(trials),
+        *strategy_sections.testing(velayos(best, effort["single"])),
+        *strategy_sections.reactions(checks(best, effort["single"])),
         *sections.wrong(found),
         *_contrast(parts, contrast.washout(best, effort["single"])),
         *_rescue(found, bins, arms),

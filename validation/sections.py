@@ -6,13 +6,10 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from validation.case import studies
 from validation.page import Block, Heading, Table, Words
 from validation.predict import Difference, predict_one
 from validation.published import BESIDE, MET, Prediction
-from validation.trial import Parameters, run_arms
+from validation.trial import Parameters
 
 _HERE = Path(__file__).parent
 _HEADLINES = (
@@ -30,14 +27,6 @@ _MODELS = (
     "infliximab-hanzel-2021",
     "infliximab-wojciechowski-2017",
 )
-
-
-_NULLS = (
-    ("NOR-DRUM A: proactive monitoring in induction", "nor-drum", "monitored", "standard", 30.0, 200,
-     "remission 50.5 against 53.0 % (not significant)"),
-    ("COMMIT: methotrexate added", "commit", "methotrexate", "placebo", 50.0, 63,
-     "failure 30.6 against 29.8 % (not significant)"),
-)  # fmt: skip
 
 
 def table(found: Sequence[Prediction]) -> Table:
@@ -110,30 +99,6 @@ def paired(found: Sequence[Difference]) -> list[Block]:
     )
     head = ["contrast", "published", "predicted", "median within", "studies that would show nothing"]
     return [Heading("Contrasts"), Words(text), Table(head, rows)]
-
-
-def nulls(best: Parameters, patients: int) -> list[Block]:
-    """Monitoring and co-therapy do not always win: outcomes of trials that found no winner."""
-    from scipy.special import ndtr
-
-    rows = []
-    for title, study, first, second, week, size, published in _NULLS:
-        records = run_arms([(study, first), (study, second)], studies(), best, patients, threads=None)
-        shares = []
-        for arm in (first, second):
-            record = records[study, arm]
-            shares.append(100.0 * float(np.mean(~record.responder | (record.loss_time <= 7.0 * week))))
-        error = float(np.sqrt(sum(p * (100.0 - p) / size for p in shares)))
-        power = float(ndtr(abs(shares[0] - shares[1]) / error - 1.96))
-        rows.append([title, published, f"{shares[0]:.1f}", f"{shares[1]:.1f}", f"{100 * power:.0f} %"])
-    text = (
-        "Without response (no primary response, or response lost) by the trial's end, best set. The last column is how "
-        "often a trial of the published size would have found the difference: where it is small, the null result is "
-        "what "
-        "the model expects, because mechanistic failures are not helped and most patients have drug enough."
-    )
-    head = ["trial", "published", "intervention, % without response", "control, %", "would have found it"]
-    return [Heading("Trials without a winner"), Words(text), Table(head, rows)]
 
 
 def wrong(found: Sequence[Prediction]) -> list[Block]:

@@ -24,6 +24,7 @@ from pkmodel.response import Response
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
 from scenarios.observe import Laboratory
+from scenarios.reactions import Reactions
 from scenarios.running import Setting, decision_days
 from validation.case import Study
 
@@ -76,6 +77,8 @@ class Record:
     parameters: Parameters
     assessment_day: float
     drug_assay: DrugAssay
+    infusions: NDArray[np.int64]
+    reactions: NDArray[np.int64]
 
     def column(self, day: float) -> int:
         """Index of a day."""
@@ -145,6 +148,7 @@ def run_arm(
         draws=draws,
         days=decision_days(scenario, response.assessment_day),
         threads=threads,
+        reactions=Reactions.for_drug(scenario.drug),
     )
     watch = _Watch()
     run = ArmRun(setting, chosen, patients).carry_through(watch=watch)
@@ -168,6 +172,8 @@ def run_arm(
         parameters=parameters,
         assessment_day=response.assessment_day,
         drug_assay=load_drug_assay(scenario.assays.drug, drug=scenario.drug),
+        infusions=run.infusions.infusions,
+        reactions=run.infusions.reactions,
     )
 
 

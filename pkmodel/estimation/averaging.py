@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pkmodel.covariates import CovariateEffect
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import Fault, InputError
 from pkmodel.estimation.estimate import Estimate
@@ -87,7 +88,8 @@ def _refuse(models: Sequence[PopulationModel]) -> None:
 
 def _references(model: PopulationModel) -> dict[str, float]:
     """Positive reference values of a model's covariates."""
-    found = {effect.covariate: effect.reference for effect in model.effects if effect.reference > 0.0}
+    simple = [effect for effect in model.effects if isinstance(effect, CovariateEffect)]  # an expression has none
+    found = {effect.covariate: effect.reference for effect in simple if effect.reference > 0.0}
     return {**found, **{name: value for name, value in model.reference.items() if value > 0.0}}
 
 
@@ -96,7 +98,7 @@ def _missing(models: Sequence[PopulationModel], record: PatientRecord) -> list[s
     said = []
     known = {*record.covariates, *record.over_time}
     for model in models:
-        absent = sorted({effect.covariate for effect in model.effects} - known)
+        absent = sorted({name for effect in model.effects for name in effect.covariates} - known)
         if absent:
             said.append(f"{model.name} would use {', '.join(absent)}, which the record does not have")
     return said

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
+from pkmodel.doses import dose_events
 from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import InputError
@@ -21,7 +22,7 @@ from pkmodel.kernels import records as at
 from pkmodel.patients import Patients
 from pkmodel.record import PatientRecord
 from pkmodel.regimen import resolve_route
-from pkmodel.simulation import dose_events, start
+from pkmodel.simulation import start
 from pkmodel.state import Events, State
 
 Floats = NDArray[np.float64]
@@ -97,7 +98,7 @@ def begin(
             dose_events(
                 rows, dose.day - first, np.full(n, dose.milligrams),
                 route=resolve_route(dose.route, model.structure, model=model.name), duration=dose.duration,
-                lag=course[0][1][:, layout.LAG],
+                theta=course[0][1],
             )
         )  # fmt: skip
     return state, Events.merge(parts)

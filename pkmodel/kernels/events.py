@@ -11,7 +11,11 @@ from pkmodel.kernels._jit import jit
 
 @jit(forceinline=True)
 def apply(row, theta, state, immune, kind, value, t, tables):
-    """What an event does, at time t, to a row of state and theta (in place)."""
+    """What an event does, at time t, to a row of state and theta (in place).
+
+    True if it changes what the lanes keep as parameters: clearance, volumes, the speed of antibody production.
+    """
+    changed = False
     arrives = kind == at.BOLUS or kind == at.DEPOT or (kind == at.RATE_CHANGE and value > 0.0)
     if arrives and state[row, at.ONSET_TIME] < math.inf and state[row, at.MEMORY] == 1.0:
         v = theta[row, at.V1]
@@ -19,6 +23,7 @@ def apply(row, theta, state, immune, kind, value, t, tables):
         # drug had washed out and comes back: the second response is faster than the first
         if c < immune[at.C_AG]:
             state[row, at.MEMORY] = immune[at.MEMORY_FACTOR]
+            changed = True
     if kind == at.BOLUS:
         state[row, at.A_CENTRAL] += value
         state[row, at.LAST_INPUT] = t
@@ -33,10 +38,14 @@ def apply(row, theta, state, immune, kind, value, t, tables):
         state[row, at.LAST_INPUT] = t
     elif kind == at.COTHERAPY_SET:
         state[row, at.COTHERAPY] = value
+        changed = True
     elif kind == at.STEROID_SET:
         state[row, at.STEROID] = value
     elif kind == at.OCCASION_SET:
         state[row, at.OCCASION] = value
+        changed = True
     elif kind == at.PARAMETERS_SET:
         for j in range(at.N_THETA):
             theta[row, j] = tables[int(value), j]
+        changed = True
+    return changed

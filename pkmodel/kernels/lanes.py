@@ -4,21 +4,46 @@ Each lane carries one patient with its own time, step and error control; all lan
 that vectorise, and a lane whose step is rejected simply takes a shorter one next. When a patient is done its lane
 takes the next one waiting. Lanes never share a step: a patient's numbers do not depend on its neighbours, and
 lanes without a patient calculate on what was left in them and are ignored.
-
-All lane arrays live in one block of memory at distances the compiler knows, which is what lets it prove that
-nothing read is overwritten.
 """
 
 from __future__ import annotations
 
 import math
 
-from pkmodel.kernels import binding, events
+import numpy as np
+
+from pkmodel.kernels import binding, events, lane_steps, rodas5p
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
-from pkmodel.kernels.elementary import exp, log
-
-LANES = 16
+from pkmodel.kernels.elementary import as_bits, exp, log, select
+from pkmodel.kernels.lane_memory import (
+    ACCEPT,
+    C0,
+    C1,
+    CLEARANCE,
+    COUNT,
+    DENSE,
+    E0,
+    E1,
+    K8,
+    L0,
+    L1,
+    LANES,
+    LOOK,
+    LOSS_TARGET,
+    OUT,
+    R0,
+    R1,
+    SCALE,
+    SIZE,
+    T1,
+    TRY,
+    H,
+    N,
+    P,
+    T,
+    Y,
+)  # fmt: skip
 
 # of the local error, relative and absolute (mg/L); the global error is checked against a twin in the tests
 RELATIVE_TOLERANCE = 6e-7
@@ -26,122 +51,51 @@ _ABSOLUTE_DRUG = 2e-7
 _ABSOLUTE_ANTIBODY = 2e-8
 _MIN_STEP = 1e-9
 _MOST_STEPS = 100_000
-
-# fields of the lane memory, each LANES long: state, its new value, error, dense output
-_Y, _N, _ERR, _DENSE = 0 * LANES, 6 * LANES, 12 * LANES, 18 * LANES
-# parameters in the order of binding.PARAMETERS
-_P = 24 * LANES
-# time, end of the interval, step wanted, step tried, size of the error, scale of the next step, 1 if accepted
-_T, _T1, _H, _TRY, _SIZE, _SCALE, _ACCEPT = (
-    38 * LANES, 39 * LANES, 40 * LANES, 41 * LANES, 42 * LANES, 43 * LANES, 44 * LANES,
-)  # fmt: skip
-# free drug, effect site, accumulated and momentary hazard of loss at both ends of the step; next output
-_C0, _C1, _E0, _E1, _L0, _L1, _R0, _R1, _OUT = (
-    45 * LANES, 46 * LANES, 47 * LANES, 48 * LANES, 49 * LANES, 50 * LANES, 51 * LANES, 52 * LANES, 53 * LANES,
-)  # fmt: skip
-# clearance; 1 if a scalar look is needed; steps taken; hazard at which response is lost
-_CL, _LOOK, _COUNT, _LOSS_TARGET = 54 * LANES, 55 * LANES, 56 * LANES, 57 * LANES
-MEMORY = 58 * LANES
+_NONE = np.int64(0)
 
 # Gauss-Legendre, three points on [0, 1]: _X0, one half, 1 - _X0
 _X0 = 0.1127016653792583
 _W0, _W1 = 5.0 / 18.0, 8.0 / 18.0
 
 
-@jit(forceinline=True)
-def _step(m):
-    """A trial step of every lane."""
-    for l in range(LANES):
-        left = m[_T1 + l] - m[_T + l]
-        # two equal steps rather than a long one and a sliver
-        m[_TRY + l] = left if m[_H + l] >= left else min(m[_H + l], 0.5 * left)
-    for l in range(LANES):
-        new, error, dense = binding.step(
-            (
-                m[_Y + l],
-                m[_Y + LANES + l],
-                m[_Y + 2 * LANES + l],
-                m[_Y + 3 * LANES + l],
-                m[_Y + 4 * LANES + l],
-                m[_Y + 5 * LANES + l],
-            ),
-            m[_TRY + l],
-            (
-                m[_P + l],
-                m[_P + LANES + l],
-                m[_P + 2 * LANES + l],
-                m[_P + 3 * LANES + l],
-                m[_P + 4 * LANES + l],
-                m[_P + 5 * LANES + l],
-                m[_P + 6 * LANES + l],
-                m[_P + 7 * LANES + l],
-                m[_P + 8 * LANES + l],
-                m[_P + 9 * LANES + l],
-                m[_P + 10 * LANES + l],
-                m[_P + 11 * LANES + l],
-                m[_P + 12 * LANES + l],
-                m[_P + 13 * LANES + l],
-            ),
-        )
-        m[_N + l] = new[0]
-        m[_N + LANES + l] = new[1]
-        m[_N + 2 * LANES + l] = new[2]
-        m[_N + 3 * LANES + l] = new[3]
-        m[_N + 4 * LANES + l] = new[4]
-        m[_N + 5 * LANES + l] = new[5]
-        m[_ERR + l] = error[0]
-        m[_ERR + LANES + l] = error[1]
-        m[_ERR + 2 * LANES + l] = error[2]
-        m[_ERR + 3 * LANES + l] = error[3]
-        m[_ERR + 4 * LANES + l] = error[4]
-        m[_DENSE + l] = dense[0]
-        m[_DENSE + LANES + l] = dense[1]
-        m[_DENSE + 2 * LANES + l] = dense[2]
-        m[_DENSE + 3 * LANES + l] = dense[3]
-        m[_DENSE + 4 * LANES + l] = dense[4]
-        m[_DENSE + 5 * LANES + l] = dense[5]
-
-
 @jit(inline="always")
 def _relative(m, l, field, absolute, coming):
-    scale = max(m[_Y + field * LANES + l], m[_N + field * LANES + l]) + coming
-    return abs(m[_ERR + field * LANES + l]) / (absolute + RELATIVE_TOLERANCE * scale)
+    scale = max(m[Y + field * LANES + l], m[N + field * LANES + l]) + coming
+    return abs(m[K8 + field * LANES + l]) / (absolute + RELATIVE_TOLERANCE * scale)
 
 
 @jit(forceinline=True)
 def _judge(m):
     """Size of the error (1 is just acceptable), scale of the next step, acceptance."""
     for l in range(LANES):
-        v = m[_P + 4 * LANES + l]
+        v = m[P + 4 * LANES + l]
         # while an infusion runs, what is yet to come is the measure of the drug: the first minutes pass through
         # binding so fast that resolving them to their own level would cost half of all steps and change nothing
-        coming = m[_P + l] * (m[_T1 + l] - m[_T + l])
+        coming = m[P + l] * (m[T1 + l] - m[T + l])
         drug = max(_relative(m, l, 0, _ABSOLUTE_DRUG * v, 0.0), _relative(m, l, 1, _ABSOLUTE_DRUG * v, coming))
         drug = max(drug, _relative(m, l, 2, _ABSOLUTE_DRUG * v, 0.1 * coming))
         antibody = _relative(m, l, 3, _ABSOLUTE_ANTIBODY * v, 0.0)
         antibody = max(antibody, _relative(m, l, 4, _ABSOLUTE_ANTIBODY, 0.0))
-        m[_SIZE + l] = max(drug, antibody)
-    for l in range(LANES):
-        size = m[_SIZE + l]
+        size = max(drug, antibody)
         # fifth root: the error estimate is of order 5 in the step; a NaN (never < anything) shrinks the step
         root = exp(-0.2 * log(max(size, 1e-6))) if size < 1e30 else 0.0
-        m[_SCALE + l] = min(5.0, max(0.1, 0.85 * root))
-    for l in range(LANES):
-        m[_ACCEPT + l] = 1.0 if m[_SIZE + l] <= 1.0 else 0.0
+        m[SIZE + l] = size
+        m[SCALE + l] = min(5.0, max(0.1, 0.85 * root))
+        m[ACCEPT + l] = 1.0 if size <= 1.0 else 0.0
 
 
 @jit(inline="always")
 def _free_between(m, l, x):
     """Free drug at share x of the trial step."""
-    a_c = binding.between(
-        x, m[_Y + LANES + l], m[_N + LANES + l], m[_DENSE + l], m[_DENSE + LANES + l], m[_DENSE + 2 * LANES + l]
+    a_c = rodas5p.between(
+        x, m[Y + LANES + l], m[N + LANES + l], m[DENSE + l], m[DENSE + LANES + l], m[DENSE + 2 * LANES + l]
     )
-    a_s = binding.between(
-        x, m[_Y + 3 * LANES + l], m[_N + 3 * LANES + l], m[_DENSE + 3 * LANES + l], m[_DENSE + 4 * LANES + l],
-        m[_DENSE + 5 * LANES + l],
+    a_s = rodas5p.between(
+        x, m[Y + 3 * LANES + l], m[N + 3 * LANES + l], m[DENSE + 3 * LANES + l], m[DENSE + 4 * LANES + l],
+        m[DENSE + 5 * LANES + l],
     )  # fmt: skip
-    per_v = m[_P + 13 * LANES + l]
-    c, _ = binding.free_drug(a_c * per_v, a_s * per_v, m[_P + 8 * LANES + l])
+    per_v = m[P + 13 * LANES + l]
+    c, _ = binding.free_drug(a_c * per_v, a_s * per_v, m[P + 8 * LANES + l])
     return c
 
 
@@ -153,29 +107,29 @@ def _effect(m, k, hill, log_half, mech, pk):
     a three-point Gauss rule, of higher order than the step.
     """
     for l in range(LANES):
-        h = m[_TRY + l]
+        h = m[TRY + l]
         total = _W0 * exp(-k * (1.0 - _X0) * h) * _free_between(m, l, _X0)
         total += _W1 * exp(-k * 0.5 * h) * _free_between(m, l, 0.5)
         total += _W0 * exp(-k * _X0 * h) * _free_between(m, l, 1.0 - _X0)
-        m[_E1 + l] = m[_E0 + l] * exp(-k * h) + k * h * total
+        m[E1 + l] = m[E0 + l] * exp(-k * h) + k * h * total
     for l in range(LANES):
-        per_v, kss = m[_P + 13 * LANES + l], m[_P + 8 * LANES + l]
-        m[_C1 + l], _ = binding.free_drug(m[_N + LANES + l] * per_v, m[_N + 3 * LANES + l] * per_v, kss)
+        per_v, kss = m[P + 13 * LANES + l], m[P + 8 * LANES + l]
+        m[C1 + l], _ = binding.free_drug(m[N + LANES + l] * per_v, m[N + 3 * LANES + l] * per_v, kss)
     for l in range(LANES):
-        h = m[_TRY + l]
-        e0, e1 = m[_E0 + l], m[_E1 + l]
-        d0, d1 = k * (m[_C0 + l] - e0), k * (m[_C1 + l] - e1)
+        h = m[TRY + l]
+        e0, e1 = m[E0 + l], m[E1 + l]
+        d0, d1 = k * (m[C0 + l] - e0), k * (m[C1 + l] - e1)
         middle = 0.5 * (e0 + e1) + 0.125 * h * (d0 - d1)
         s0 = _without_effect(e0, hill, log_half)
         s1 = _without_effect(e1, hill, log_half)
         # slopes of the hazard by the chain rule
         f0 = -pk * hill * s0 * (1.0 - s0) / max(e0, 1e-300) * d0
         f1 = -pk * hill * s1 * (1.0 - s1) / max(e1, 1e-300) * d1
-        m[_R0 + l] = mech + pk * s0
-        m[_R1 + l] = mech + pk * s1
+        m[R0 + l] = mech + pk * s0
+        m[R1 + l] = mech + pk * s1
         # Simpson's rule with end corrections, of order 6
         mean = mech + pk * (7.0 * s0 + 16.0 * _without_effect(middle, hill, log_half) + 7.0 * s1) / 30.0
-        m[_L1 + l] = m[_L0 + l] + h * (mean + h * (f0 - f1) / 60.0)
+        m[L1 + l] = m[L0 + l] + h * (mean + h * (f0 - f1) / 60.0)
 
 
 @jit(inline="always")
@@ -186,49 +140,50 @@ def _without_effect(c_e, hill, log_half):
 
 @jit(forceinline=True)
 def _watch(m, level):
-    """Mark the lanes that need a scalar look: end of interval, output, crossing, trouble. Returns how many."""
+    """Mark the lanes that need a scalar look: end of interval, output, crossing, trouble. True if there are any."""
     for l in range(LANES):
-        reached = m[_T + l] + m[_TRY + l]
-        ends = 1.0 if m[_H + l] >= m[_T1 + l] - m[_T + l] else 0.0
-        output = 1.0 if m[_OUT + l] <= reached else 0.0
-        lost = 1.0 if m[_L1 + l] >= m[_LOSS_TARGET + l] else 0.0
-        crossed = 1.0 if (m[_E1 + l] >= level) != (m[_E0 + l] >= level) else 0.0
-        small = 1.0 if m[_TRY + l] < _MIN_STEP else 0.0
-        many = 1.0 if m[_COUNT + l] > _MOST_STEPS else 0.0
-        m[_LOOK + l] = m[_ACCEPT + l] * (ends + output + lost + crossed) + (1.0 - m[_ACCEPT + l]) * small + many
-    total = 0.0
+        reached = m[T + l] + m[TRY + l]
+        ends = select(m[H + l] >= m[T1 + l] - m[T + l], 1.0, 0.0)
+        output = select(m[OUT + l] <= reached, 1.0, 0.0)
+        lost = select(m[L1 + l] >= m[LOSS_TARGET + l], 1.0, 0.0)
+        crossed = abs(select(m[E1 + l] >= level, 1.0, 0.0) - select(m[E0 + l] >= level, 1.0, 0.0))
+        small = select(m[TRY + l] < _MIN_STEP, 1.0, 0.0)
+        many = select(m[COUNT + l] > _MOST_STEPS, 1.0, 0.0)
+        m[LOOK + l] = m[ACCEPT + l] * (ends + output + lost + crossed) + (1.0 - m[ACCEPT + l]) * small + many
+    # bits of the marks or-ed: sums of floats must be taken one after the other
+    marks = _NONE
     for l in range(LANES):
-        total += m[_LOOK + l]
-    return total
+        marks |= as_bits(m[LOOK + l])
+    return marks != _NONE
 
 
 @jit(forceinline=True)
 def _commit(m):
     """Take over the accepted steps; choose the next ones."""
+    # one long loop: short ones would be unrolled before they could be vectorised
     for l in range(LANES):
-        wanted, tried = m[_H + l], m[_TRY + l]
-        scaled = tried * m[_SCALE + l]
+        accepted = m[ACCEPT + l] > 0.0
+        wanted, tried = m[H + l], m[TRY + l]
+        scaled = tried * m[SCALE + l]
         # a step cut short by an event says nothing about the next: never ask for less than was asked before
-        kept = max(wanted, scaled) if tried < wanted else scaled
-        m[_H + l] = kept if m[_ACCEPT + l] > 0.0 else scaled
-    for l in range(LANES):
-        m[_T + l] = m[_T + l] + m[_TRY + l] if m[_ACCEPT + l] > 0.0 else m[_T + l]
-    for field in range(6):
-        for l in range(LANES):
-            m[_Y + field * LANES + l] = m[_N + field * LANES + l] if m[_ACCEPT + l] > 0.0 else m[_Y + field * LANES + l]
-    for l in range(LANES):
-        m[_C0 + l] = m[_C1 + l] if m[_ACCEPT + l] > 0.0 else m[_C0 + l]
-    for l in range(LANES):
-        m[_E0 + l] = m[_E1 + l] if m[_ACCEPT + l] > 0.0 else m[_E0 + l]
-    for l in range(LANES):
-        m[_L0 + l] = m[_L1 + l] if m[_ACCEPT + l] > 0.0 else m[_L0 + l]
-    for l in range(LANES):
-        m[_COUNT + l] += 1.0
+        kept = select(tried < wanted, max(wanted, scaled), scaled)
+        m[H + l] = select(accepted, kept, scaled)
+        m[T + l] = select(accepted, m[T + l] + tried, m[T + l])
+        m[Y + l] = select(accepted, m[N + l], m[Y + l])
+        m[Y + LANES + l] = select(accepted, m[N + LANES + l], m[Y + LANES + l])
+        m[Y + 2 * LANES + l] = select(accepted, m[N + 2 * LANES + l], m[Y + 2 * LANES + l])
+        m[Y + 3 * LANES + l] = select(accepted, m[N + 3 * LANES + l], m[Y + 3 * LANES + l])
+        m[Y + 4 * LANES + l] = select(accepted, m[N + 4 * LANES + l], m[Y + 4 * LANES + l])
+        m[Y + 5 * LANES + l] = select(accepted, m[N + 5 * LANES + l], m[Y + 5 * LANES + l])
+        m[C0 + l] = select(accepted, m[C1 + l], m[C0 + l])
+        m[E0 + l] = select(accepted, m[E1 + l], m[E0 + l])
+        m[L0 + l] = select(accepted, m[L1 + l], m[L0 + l])
+        m[COUNT + l] += 1.0
 
 
 @jit(forceinline=True)
-def load(m, l, row, theta, state, immune, subject, t, t1, output):
-    """Put a patient into lane l at time t."""
+def _load_parameters(m, l, row, theta, state, immune, subject):
+    """The patient's parameters of the moment into lane l."""
     v = theta[row, at.V1]
     factor = state[row, at.OCCASION]
     r_max = subject[row, at.R_MAX]
@@ -236,50 +191,70 @@ def load(m, l, row, theta, state, immune, subject, t, t1, output):
         factor *= immune[at.IMM_CLEARANCE] ** state[row, at.COTHERAPY]
         r_max *= immune[at.IMM_PRODUCTION] ** state[row, at.COTHERAPY]
     cl = theta[row, at.CL] * factor
-    m[_CL + l] = cl
-    m[_P + l] = state[row, at.RATE]
-    m[_P + LANES + l] = theta[row, at.KA]
-    m[_P + 2 * LANES + l] = theta[row, at.Q]
-    m[_P + 3 * LANES + l] = theta[row, at.Q] / theta[row, at.V2]
-    m[_P + 4 * LANES + l] = v
-    m[_P + 5 * LANES + l] = cl / v + immune[at.K_EXTRA]
-    m[_P + 6 * LANES + l] = immune[at.K_EXTRA]
-    m[_P + 7 * LANES + l] = immune[at.K_ADA]
-    m[_P + 8 * LANES + l] = immune[at.KSS]
-    m[_P + 9 * LANES + l] = immune[at.C_AG]
-    m[_P + 10 * LANES + l] = r_max
-    m[_P + 11 * LANES + l] = 1.0 / (immune[at.TAU_R] * state[row, at.MEMORY])
-    m[_P + 12 * LANES + l] = subject[row, at.DRIVE_RATE]
-    m[_P + 13 * LANES + l] = 1.0 / v
-    m[_Y + l] = state[row, at.A_DEPOT]
-    m[_Y + LANES + l] = state[row, at.A_CENTRAL]
-    m[_Y + 2 * LANES + l] = state[row, at.A_PERIPHERAL]
-    m[_Y + 3 * LANES + l] = state[row, at.A_ANTIBODY]
-    m[_Y + 4 * LANES + l] = state[row, at.PRODUCTION]
-    m[_Y + 5 * LANES + l] = state[row, at.DRIVE]
-    m[_E0 + l] = state[row, at.EFFECT]
-    m[_L0 + l] = state[row, at.LOSS_HAZARD]
-    m[_LOSS_TARGET + l] = state[row, at.LOSS_TARGET] if state[row, at.LOSS_TIME] == math.inf else math.inf
-    m[_T + l] = t
-    m[_T1 + l] = t1
-    m[_H + l] = state[row, at.STEP]
-    m[_OUT + l] = output
-    m[_COUNT + l] = 0.0
-    m[_C0 + l], _ = binding.free_drug(state[row, at.A_CENTRAL] / v, state[row, at.A_ANTIBODY] / v, immune[at.KSS])
+    m[CLEARANCE + l] = cl
+    m[P + LANES + l] = theta[row, at.KA]
+    m[P + 2 * LANES + l] = theta[row, at.Q]
+    m[P + 3 * LANES + l] = theta[row, at.Q] / theta[row, at.V2]
+    m[P + 4 * LANES + l] = v
+    m[P + 5 * LANES + l] = cl / v + immune[at.K_EXTRA]
+    m[P + 6 * LANES + l] = immune[at.K_EXTRA]
+    m[P + 7 * LANES + l] = immune[at.K_ADA]
+    m[P + 8 * LANES + l] = immune[at.KSS]
+    m[P + 9 * LANES + l] = immune[at.C_AG]
+    m[P + 10 * LANES + l] = r_max
+    m[P + 11 * LANES + l] = 1.0 / (immune[at.TAU_R] * state[row, at.MEMORY])
+    m[P + 12 * LANES + l] = subject[row, at.DRIVE_RATE]
+    m[P + 13 * LANES + l] = 1.0 / v
 
 
 @jit(forceinline=True)
-def store(m, l, row, state):
-    """Take the patient's state out of lane l."""
-    state[row, at.A_DEPOT] = m[_Y + l]
-    state[row, at.A_CENTRAL] = max(m[_Y + LANES + l], 0.0)
-    state[row, at.A_PERIPHERAL] = max(m[_Y + 2 * LANES + l], 0.0)
-    state[row, at.A_ANTIBODY] = max(m[_Y + 3 * LANES + l], 0.0)
-    state[row, at.PRODUCTION] = max(m[_Y + 4 * LANES + l], 0.0)
-    state[row, at.DRIVE] = m[_Y + 5 * LANES + l]
-    state[row, at.EFFECT] = m[_E0 + l]
-    state[row, at.LOSS_HAZARD] = m[_L0 + l]
-    state[row, at.STEP] = m[_H + l]
+def _load_interval(m, l, row, state, t, t1):
+    """The patient's state at time t into lane l, to be carried to t1."""
+    m[P + l] = state[row, at.RATE]
+    m[Y + l] = state[row, at.A_DEPOT]
+    m[Y + LANES + l] = state[row, at.A_CENTRAL]
+    m[Y + 2 * LANES + l] = state[row, at.A_PERIPHERAL]
+    m[Y + 3 * LANES + l] = state[row, at.A_ANTIBODY]
+    m[Y + 4 * LANES + l] = state[row, at.PRODUCTION]
+    m[Y + 5 * LANES + l] = state[row, at.DRIVE]
+    m[T + l] = t
+    m[T1 + l] = t1
+    m[COUNT + l] = 0.0
+    per_v = m[P + 13 * LANES + l]
+    m[C0 + l], _ = binding.free_drug(
+        state[row, at.A_CENTRAL] * per_v, state[row, at.A_ANTIBODY] * per_v, m[P + 8 * LANES + l]
+    )
+
+
+@jit(forceinline=True)
+def load(m, l, row, theta, state, immune, subject, t, t1, output):
+    """Put a patient into lane l at time t."""
+    _load_parameters(m, l, row, theta, state, immune, subject)
+    _load_interval(m, l, row, state, t, t1)
+    m[E0 + l] = state[row, at.EFFECT]
+    m[L0 + l] = state[row, at.LOSS_HAZARD]
+    m[LOSS_TARGET + l] = select(state[row, at.LOSS_TIME] == math.inf, state[row, at.LOSS_TARGET], math.inf)
+    m[H + l] = state[row, at.STEP]
+    m[OUT + l] = output
+
+
+@jit(forceinline=True)
+def _store_amounts(m, l, row, state):
+    """What an event may change or look at, out of lane l."""
+    state[row, at.A_DEPOT] = m[Y + l]
+    state[row, at.A_CENTRAL] = max(m[Y + LANES + l], 0.0)
+    state[row, at.A_PERIPHERAL] = max(m[Y + 2 * LANES + l], 0.0)
+    state[row, at.A_ANTIBODY] = max(m[Y + 3 * LANES + l], 0.0)
+    state[row, at.PRODUCTION] = max(m[Y + 4 * LANES + l], 0.0)
+    state[row, at.DRIVE] = m[Y + 5 * LANES + l]
+
+
+@jit(forceinline=True)
+def _store_rest(m, l, row, state):
+    """What only a patient who leaves its lane needs."""
+    state[row, at.EFFECT] = m[E0 + l]
+    state[row, at.LOSS_HAZARD] = m[L0 + l]
+    state[row, at.STEP] = m[H + l]
 
 
 @jit(forceinline=True)
@@ -292,24 +267,24 @@ def _hermite(x, f0, d0, f1, d1, h):
 @jit(forceinline=True)
 def _crossings(m, l, state, k, level):
     """Loss of response and fall below the relapse level within the accepted step of lane l."""
-    h, t = m[_TRY + l], m[_T + l]
-    if m[_L1 + l] >= m[_LOSS_TARGET + l]:
+    h, t = m[TRY + l], m[T + l]
+    if m[L1 + l] >= m[LOSS_TARGET + l]:
         low, high = 0.0, 1.0
         for _ in range(40):
             middle = 0.5 * (low + high)
-            at_middle = _hermite(middle, m[_L0 + l], m[_R0 + l], m[_L1 + l], m[_R1 + l], h)
-            if at_middle >= m[_LOSS_TARGET + l]:
+            at_middle = _hermite(middle, m[L0 + l], m[R0 + l], m[L1 + l], m[R1 + l], h)
+            if at_middle >= m[LOSS_TARGET + l]:
                 high = middle
             else:
                 low = middle
         state[at.LOSS_TIME] = t + high * h
-        m[_LOSS_TARGET + l] = math.inf
-    e0, e1 = m[_E0 + l], m[_E1 + l]
+        m[LOSS_TARGET + l] = math.inf
+    e0, e1 = m[E0 + l], m[E1 + l]
     if e1 >= level:
         state[at.BELOW_SINCE] = math.inf
     elif e0 >= level:
         low, high = 0.0, 1.0
-        d0, d1 = k * (m[_C0 + l] - e0), k * (m[_C1 + l] - e1)
+        d0, d1 = k * (m[C0 + l] - e0), k * (m[C1 + l] - e1)
         for _ in range(40):
             middle = 0.5 * (low + high)
             if _hermite(middle, e0, d0, e1, d1, h) >= level:
@@ -322,21 +297,21 @@ def _crossings(m, l, state, k, level):
 @jit(forceinline=True)
 def _outputs(m, l, row, times, k, last, out):
     """Outputs that lie within the accepted step of lane l, by its dense output; the next output's number."""
-    h, t = m[_TRY + l], m[_T + l]
-    end = m[_T1 + l] if last else t + h
+    h, t = m[TRY + l], m[T + l]
+    end = m[T1 + l] if last else t + h
     while k < times.size and times[k] <= end:
-        a_c, a_s = m[_N + LANES + l], m[_N + 3 * LANES + l]
+        a_c, a_s = m[N + LANES + l], m[N + 3 * LANES + l]
         if times[k] < end:
             x = (times[k] - t) / h
-            a_c = binding.between(
-                x, m[_Y + LANES + l], a_c, m[_DENSE + l], m[_DENSE + LANES + l], m[_DENSE + 2 * LANES + l]
+            a_c = rodas5p.between(
+                x, m[Y + LANES + l], a_c, m[DENSE + l], m[DENSE + LANES + l], m[DENSE + 2 * LANES + l]
             )
-            a_s = binding.between(
-                x, m[_Y + 3 * LANES + l], a_s, m[_DENSE + 3 * LANES + l], m[_DENSE + 4 * LANES + l],
-                m[_DENSE + 5 * LANES + l],
+            a_s = rodas5p.between(
+                x, m[Y + 3 * LANES + l], a_s, m[DENSE + 3 * LANES + l], m[DENSE + 4 * LANES + l],
+                m[DENSE + 5 * LANES + l],
             )  # fmt: skip
-        write(out, row, k, m[_P + 4 * LANES + l], max(a_c, 0.0), max(a_s, 0.0), m[_P + 8 * LANES + l], m[_CL + l],
-              m[_P + 5 * LANES + l])  # fmt: skip
+        write(out, row, k, m[P + 4 * LANES + l], max(a_c, 0.0), max(a_s, 0.0), m[P + 8 * LANES + l], m[CLEARANCE + l],
+              m[P + 5 * LANES + l])  # fmt: skip
         k += 1
     return k
 
@@ -390,31 +365,32 @@ def run(
                     busy += 1
         if busy == 0:
             return
-        _step(m)
+        lane_steps.step(m)
+        lane_steps.dense(m)
         _judge(m)
         if k_e > 0.0:
             _effect(m, k_e, response[at.HILL], log_half, response[at.LAMBDA_MECH], response[at.LAMBDA_PK])
-        if _watch(m, level) == 0.0:
+        if not _watch(m, level):
             _commit(m)
             continue
         ended = 0
         for l in range(LANES):
-            if m[_LOOK + l] == 0.0 or who[l] < 0:
+            if m[LOOK + l] == 0.0 or who[l] < 0:
                 continue
             row = who[l]
-            if m[_ACCEPT + l] == 0.0 or m[_COUNT + l] > _MOST_STEPS:
+            if m[ACCEPT + l] == 0.0 or m[COUNT + l] > _MOST_STEPS:
                 status[row] = at.TOO_MANY_STEPS
-                if m[_COUNT + l] <= _MOST_STEPS:
-                    status[row] = at.STEP_TOO_SMALL if m[_SIZE + l] < math.inf else at.NOT_FINITE
+                if m[COUNT + l] <= _MOST_STEPS:
+                    status[row] = at.STEP_TOO_SMALL if m[SIZE + l] < math.inf else at.NOT_FINITE
                 who[l] = -1
                 busy -= 1
                 continue
-            last = m[_H + l] >= m[_T1 + l] - m[_T + l]
+            last = m[H + l] >= m[T1 + l] - m[T + l]
             if k_e > 0.0:
                 _crossings(m, l, state[row], k_e, level)
-            if m[_OUT + l] <= m[_T1 + l]:
+            if m[OUT + l] <= m[T1 + l]:
                 output[l] = _outputs(m, l, row, times, output[l], last, out)
-                m[_OUT + l] = times[output[l]] if output[l] < times.size else math.inf
+                m[OUT + l] = times[output[l]] if output[l] < times.size else math.inf
             if last:
                 finished[ended] = l
                 ended += 1
@@ -422,18 +398,20 @@ def run(
         for e in range(ended):
             l = finished[e]
             row = who[l]
-            # the interval's end: its event, exactly there
-            store(m, l, row, state)
+            # the interval's end: its events, exactly there
+            _store_amounts(m, l, row, state)
             j, stop = event[l], offsets[row + 1]
-            t = m[_T1 + l]
+            t = m[T1 + l]
+            changed = False
             while j < stop and ev_time[j] <= t:
-                events.apply(row, theta, state, immune, ev_kind[j], ev_value[j], t, tables)
+                changed |= events.apply(row, theta, state, immune, ev_kind[j], ev_value[j], t, tables)
                 j += 1
             if j >= stop and t >= until:
+                _store_rest(m, l, row, state)
                 who[l] = -1
                 busy -= 1
                 continue
             event[l] = j
-            t1 = ev_time[j] if j < stop else until
-            out_time = times[output[l]] if output[l] < times.size else math.inf
-            load(m, l, row, theta, state, immune, subject, t, t1, out_time)
+            if changed:
+                _load_parameters(m, l, row, theta, state, immune, subject)
+            _load_interval(m, l, row, state, t, ev_time[j] if j < stop else until)

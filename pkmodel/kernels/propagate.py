@@ -14,7 +14,7 @@ import math
 import numba
 import numpy as np
 
-from pkmodel.kernels import events, lanes, linear, panels
+from pkmodel.kernels import events, lane_memory, lanes, linear, panels
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 
@@ -115,11 +115,11 @@ def _block(
             rows[waiting], starts[waiting], next_event[waiting], next_output[waiting] = row, t, j, k
             waiting += 1
     if waiting > 0:
-        memory = np.ones(lanes.MEMORY)
-        who = np.empty(lanes.LANES, np.int64)
-        event = np.empty(lanes.LANES, np.int64)
-        output = np.empty(lanes.LANES, np.int64)
-        finished = np.empty(lanes.LANES, np.int64)
+        memory = np.ones(lane_memory.MEMORY)
+        who = np.empty(lane_memory.LANES, np.int64)
+        event = np.empty(lane_memory.LANES, np.int64)
+        output = np.empty(lane_memory.LANES, np.int64)
+        finished = np.empty(lane_memory.LANES, np.int64)
         lanes.run(
             waiting, rows, starts, next_event, next_output, theta, state, subject, immune, response, until, offsets,
             ev_time, ev_kind, ev_value, tables, times, out, status, memory, who, event, output, finished,

@@ -10,13 +10,13 @@ Equations (amounts mg, concentrations mg/L, C = A_c/V1)::
 Parallel linear and Michaelis-Menten elimination: Michaelis L, Menten ML. Biochem Z 1913;49:333-69; for antibodies
 Mould DR, Green B. BioDrugs 2010;24:23-39, doi:10.2165/11530560-000000000-00000.
 
-Method: Rodas5P, with the coefficients of :mod:`pkmodel.kernels.binding` (source there). The Jacobian is analytic and
-an arrow: every compartment speaks with the central one only, so that each solve is one division per compartment.
+The step is that of :mod:`pkmodel.kernels.rodas5p`. The Jacobian is analytic and an arrow: every compartment speaks
+with the central one only, so that each solve is one division per compartment.
 """
 
 from __future__ import annotations
 
-from pkmodel.kernels import binding as b
+from pkmodel.kernels import rodas5p as r
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import exp, log
 
@@ -25,9 +25,6 @@ from pkmodel.kernels.elementary import exp, log
 PARAMETERS = (
     "rate", "ka", "cl", "q", "k21", "q3", "k31", "vmax", "km", "per_v", "k_e", "hill", "log_half", "mech", "pk",
 )  # fmt: skip
-
-_GAMMA = b._GAMMA
-_add1, _add2, _add3, _add4 = b._add1, b._add2, b._add3, b._add4
 
 
 @jit(inline="always")
@@ -65,7 +62,7 @@ def step(y, h, p):
     _, ka, cl, q, k21, q3, k31, vmax, km, per_v, k_e, hill, log_half, _, pk = p
     c = y[1] * per_v
     room = km + c
-    w = 1.0 / (_GAMMA * h)
+    w = 1.0 / (r.GAMMA * h)
     i_d = 1.0 / (w + ka)
     i_p = 1.0 / (w + k21)
     i_2 = 1.0 / (w + k31)
@@ -77,36 +74,76 @@ def step(y, h, p):
         missing = without_effect(y[4], hill, log_half)
         hazard_slope = -pk * hill * missing * (1.0 - missing) / y[4]
     matrix = (
-        i_d, i_c, i_p, i_2, i_e, _GAMMA * h, ka, k21 * i_p, k31 * i_2, q * per_v, q3 * per_v, k_e * per_v, hazard_slope,
+        i_d, i_c, i_p, i_2, i_e, r.GAMMA * h, ka, k21 * i_p, k31 * i_2, q * per_v, q3 * per_v, k_e * per_v,
+        hazard_slope,
     )  # fmt: skip
     g = 1.0 / h
 
     k1 = _solve(slopes(y, p), matrix)
-    k2 = _solve(_add1(slopes(_add1(y, b._A21, k1), p), g * b._C21, k1), matrix)
-    stage = slopes(_add2(y, b._A31, k1, b._A32, k2), p)
-    k3 = _solve(_add2(stage, g * b._C31, k1, g * b._C32, k2), matrix)
-    stage = slopes(_add3(y, b._A41, k1, b._A42, k2, b._A43, k3), p)
-    k4 = _solve(_add3(stage, g * b._C41, k1, g * b._C42, k2, g * b._C43, k3), matrix)
-    stage = slopes(_add4(y, b._A51, k1, b._A52, k2, b._A53, k3, b._A54, k4), p)
-    k5 = _solve(_add4(stage, g * b._C51, k1, g * b._C52, k2, g * b._C53, k3, g * b._C54, k4), matrix)
-    y6 = _add1(_add4(y, b._A61, k1, b._A62, k2, b._A63, k3, b._A64, k4), b._A65, k5)
-    stage = _add1(slopes(y6, p), g * b._C65, k5)
-    k6 = _solve(_add4(stage, g * b._C61, k1, g * b._C62, k2, g * b._C63, k3, g * b._C64, k4), matrix)
-    y7 = _add1(y6, 1.0, k6)
-    stage = _add2(slopes(y7, p), g * b._C75, k5, g * b._C76, k6)
-    k7 = _solve(_add4(stage, g * b._C71, k1, g * b._C72, k2, g * b._C73, k3, g * b._C74, k4), matrix)
-    y8 = _add1(y7, 1.0, k7)
-    stage = _add3(slopes(y8, p), g * b._C85, k5, g * b._C86, k6, g * b._C87, k7)
-    k8 = _solve(_add4(stage, g * b._C81, k1, g * b._C82, k2, g * b._C83, k3, g * b._C84, k4), matrix)
-    return _add1(y8, 1.0, k8), k8, (k1, k2, k3, k4, k5, k6, k7, k8)
+    y2 = r.plus(y, r.A21, k1)
+    mix = r.scaled(r.C21, k1)
+    k2 = _solve(r.plus(slopes(y2, p), g, mix), matrix)
+    y3 = r.plus(y, r.A31, k1)
+    y3 = r.plus(y3, r.A32, k2)
+    mix = r.scaled(r.C31, k1)
+    mix = r.plus(mix, r.C32, k2)
+    k3 = _solve(r.plus(slopes(y3, p), g, mix), matrix)
+    y4 = r.plus(y, r.A41, k1)
+    y4 = r.plus(y4, r.A42, k2)
+    y4 = r.plus(y4, r.A43, k3)
+    mix = r.scaled(r.C41, k1)
+    mix = r.plus(mix, r.C42, k2)
+    mix = r.plus(mix, r.C43, k3)
+    k4 = _solve(r.plus(slopes(y4, p), g, mix), matrix)
+    y5 = r.plus(y, r.A51, k1)
+    y5 = r.plus(y5, r.A52, k2)
+    y5 = r.plus(y5, r.A53, k3)
+    y5 = r.plus(y5, r.A54, k4)
+    mix = r.scaled(r.C51, k1)
+    mix = r.plus(mix, r.C52, k2)
+    mix = r.plus(mix, r.C53, k3)
+    mix = r.plus(mix, r.C54, k4)
+    k5 = _solve(r.plus(slopes(y5, p), g, mix), matrix)
+    y6 = r.plus(y, r.A61, k1)
+    y6 = r.plus(y6, r.A62, k2)
+    y6 = r.plus(y6, r.A63, k3)
+    y6 = r.plus(y6, r.A64, k4)
+    y6 = r.plus(y6, r.A65, k5)
+    mix = r.scaled(r.C61, k1)
+    mix = r.plus(mix, r.C62, k2)
+    mix = r.plus(mix, r.C63, k3)
+    mix = r.plus(mix, r.C64, k4)
+    mix = r.plus(mix, r.C65, k5)
+    k6 = _solve(r.plus(slopes(y6, p), g, mix), matrix)
+    y7 = r.plus(y6, 1.0, k6)
+    mix = r.scaled(r.C71, k1)
+    mix = r.plus(mix, r.C72, k2)
+    mix = r.plus(mix, r.C73, k3)
+    mix = r.plus(mix, r.C74, k4)
+    mix = r.plus(mix, r.C75, k5)
+    mix = r.plus(mix, r.C76, k6)
+    k7 = _solve(r.plus(slopes(y7, p), g, mix), matrix)
+    y8 = r.plus(y7, 1.0, k7)
+    mix = r.scaled(r.C81, k1)
+    mix = r.plus(mix, r.C82, k2)
+    mix = r.plus(mix, r.C83, k3)
+    mix = r.plus(mix, r.C84, k4)
+    mix = r.plus(mix, r.C85, k5)
+    mix = r.plus(mix, r.C86, k6)
+    mix = r.plus(mix, r.C87, k7)
+    k8 = _solve(r.plus(slopes(y8, p), g, mix), matrix)
+    return r.plus(y8, 1.0, k8), k8, (k1, k2, k3, k4, k5, k6, k7, k8)
 
 
 @jit(inline="always")
 def dense(stages, i):
     """The three numbers that the dense output of component i needs."""
     k1, k2, k3, k4, k5, k6, k7, k8 = stages
-    mine = (k1[i], k2[i], k3[i], k4[i], k5[i], k6[i], k7[i], k8[i])
-    return b._dot(b._H2, mine), b._dot(b._H3, mine), b._dot(b._H4, mine)
+    return (
+        r.weighted(r.H2, k1[i], k2[i], k3[i], k4[i], k5[i], k6[i], k7[i], k8[i]),
+        r.weighted(r.H3, k1[i], k2[i], k3[i], k4[i], k5[i], k6[i], k7[i], k8[i]),
+        r.weighted(r.H4, k1[i], k2[i], k3[i], k4[i], k5[i], k6[i], k7[i], k8[i]),
+    )
 
 
 @jit(inline="always")

@@ -13,7 +13,7 @@ import math
 
 import numba
 
-from pkmodel.kernels import binding, events, saturable
+from pkmodel.kernels import events, rodas5p, saturable
 from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 
@@ -64,7 +64,7 @@ def _passes(target, rising, y0, y1, shape):
     low, high = 0.0, 1.0
     for _ in range(52):
         middle = 0.5 * (low + high)
-        if (binding.between(middle, y0, y1, shape[0], shape[1], shape[2]) >= target) == rising:
+        if (rodas5p.between(middle, y0, y1, shape[0], shape[1], shape[2]) >= target) == rising:
             high = middle
         else:
             low = middle
@@ -116,7 +116,7 @@ def _interval(row, theta, state, response, t, t1, times, k, out):
             while k < times.size and times[k] <= reached:
                 a_c = new[1]
                 if times[k] < reached:
-                    a_c = binding.between((times[k] - t) / h, y[1], new[1], shape[0], shape[1], shape[2])
+                    a_c = rodas5p.between((times[k] - t) / h, y[1], new[1], shape[0], shape[1], shape[2])
                 write(out, row, k, max(a_c, 0.0) / v, p)
                 k += 1
         # a step cut short by an event says nothing about the next: never ask for less than was asked before

@@ -14,6 +14,7 @@ _MODULES = {
     "fixed": "fixed:Fixed",
     "episodic": "episodic:Episodic",
     "escalate-on-loss": "escalate:EscalateOnLoss",
+    "phased": "phased:Phased",
     "target-window": "target_window:AdjustToWindow",
 }
 
