@@ -61,7 +61,9 @@ def check(ctx: click.Context, file: Path, model: str | None, time_unit: str | No
 @click.option("--probability", default=0.8, show_default=True, metavar="P", help="Asked probability of the target.")
 @click.option("--patients", default=500, show_default=True, type=click.IntRange(10, 1_000_000), metavar="N",
               help="Virtual patients, or draws from the patient's posterior.")  # fmt: skip
-@click.option("--antibodies", metavar="NAME", help="Antibody layer for a cohort (slower); none by default.")
+@click.option(
+    "--antibodies", metavar="NAME", help="Antibody layer, such as infliximab: their risk (slower). [default: none]"
+)
 @click.option("--vials", is_flag=True, help="For a cohort: whole vials instead of mg/kg.")
 @click.option("--max-dose", metavar="DOSE", help="Such as '10 mg/kg'. [default: the drug's]")
 @click.option("--intervals", metavar="LIST", help="Allowed intervals, such as '4 weeks, 8 weeks'.")
@@ -99,7 +101,7 @@ def whatif(
     how = {"probability": probability, "price": price, "seed": seed}
     with warnings_told():
         if patient is not None:
-            ranking = _one(patient, model, target, (max_dose, intervals, budget), patients, how)
+            ranking = _one(patient, model, target, (max_dose, intervals, budget), patients, _layer(antibodies), how)
         else:
             assert cohort is not None
             if model is None:
@@ -111,7 +113,10 @@ def whatif(
     _tell(ranking, out)
 
 
-def _one(file: Path, model: str | None, target: str, asked: Any, draws: int, how: dict[str, Any]) -> Ranking:
+def _one(
+    file: Path, model: str | None, target: str, asked: Any, draws: int, layer: Immunogenicity | None,
+    how: dict[str, Any],
+) -> Ranking:  # fmt: skip
     from pkmodel.errors import InputError
     from pkmodel.library import load
     from pkmodel.patient_file import read_patient
@@ -132,15 +137,9 @@ def _one(file: Path, model: str | None, target: str, asked: Any, draws: int, how
     grid = load_grid(drug.drug)
     with progress_bar(f"{file.name}: {drug.name}") as progress:
         ranking, estimate = search_patient(
-            drug,
-            patient,
-            _window(target, drug),
-            grid,
-            limits=_limits(grid, *asked),
-            draws=draws,
-            progress=progress,
-            **how,
-        )
+            drug, patient, _window(target, drug), grid, limits=_limits(grid, *asked), immunogenicity=layer,
+            draws=draws, progress=progress, **how,
+        )  # fmt: skip
     for warning in estimate.warnings:
         click.echo(f"Warning: {warning}", err=True)
     return ranking

@@ -7,6 +7,7 @@ each cell.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +51,12 @@ class Outcome:
     troughs
         (patient, trough) free drug just before each maintenance dose but the first, mg/L; the last is that at the
         horizon, near steady state.
-    converted
-        (patient,) whether antibodies have appeared by the horizon; None without the antibody layer.
+    antibody_risk
+        Share of patients, or probability, of antibodies by the horizon; NaN without the antibody layer.
     """
 
     troughs: Floats
-    converted: NDArray[np.bool_] | None = None
+    antibody_risk: float = math.nan
 
 
 def trough_days(first: float, interval: float, horizon: float) -> Floats:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pkmodel.antibody import Immunogenicity
 from pkmodel.drug import PopulationModel
+from pkmodel.errors import PkWarning
 from pkmodel.estimation import Estimate, fit, forecast
 from pkmodel.estimation.beliefs import Beliefs, believe
+from pkmodel.estimation.risk import antibody_risk
 from pkmodel.patient_file import PatientFile
 from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
 from pkmodel.windows import TargetWindow
@@ -20,6 +25,9 @@ from scenarios.whatif.population import HORIZON_D, check
 from scenarios.whatif.ranking import Ranking, rank
 
 Floats = NDArray[np.float64]
+
+_RISK_DRAWS = 100
+"""Draws that a probability of antibodies is averaged over; it is a mean of probabilities, not a share of draws."""
 
 Predict = Callable[[Beliefs, Sequence[DoseRecord], Floats], Floats]
 """(draw, time) true free drug after further doses: the future of one patient."""
@@ -33,6 +41,7 @@ def search_patient(
     *,
     probability: float = 0.8,
     limits: Limits | None = None,
+    immunogenicity: Immunogenicity | None = None,
     draws: int = 500,
     seed: int = 1,
     price: float | None = None,
@@ -46,6 +55,9 @@ def search_patient(
         Population model of the estimation.
     patient
         From :func:`pkmodel.patient_file.read_patient`.
+    immunogenicity
+        The antibody layer: then each cell also gets the probability of antibodies by the horizon
+        (:func:`pkmodel.estimation.risk.antibody_risk`).
     draws
         From the posterior (:func:`pkmodel.estimation.beliefs.believe`), the same in every cell.
     target, grid, probability, limits, price, progress
@@ -58,7 +70,8 @@ def search_patient(
     Notes
     -----
     The next dose is one interval after the last, but not before today.  Levels are the patient's true ones; a
-    measured trough scatters around them.  What antibodies would do from here on is not part of it.
+    measured trough scatters around them.  They are levels as long as no antibodies appear that are not there today;
+    how likely those are is told beside them, and what they would do to the level is not part of it.
     """
     check(model, target, grid, probability)
     estimate = fit(model, patient.record)
@@ -67,7 +80,8 @@ def search_patient(
     known = grid if today is None else replace(grid, usual=today)
     helps = model.role_factor("immunomodulator") != 1.0 and not _takes(patient.record, patient.today)
     options = known.options((False, True) if helps else (False,))
-    cells = Cells(believe(estimate, draws=draws, seed=seed), patient, grid, _forecasts(seed))
+    layer = None if immunogenicity is None or _positive(patient.record, patient.today) else immunogenicity
+    cells = Cells(believe(estimate, draws=draws, seed=seed), patient, grid, _forecasts(seed), layer)
     outcomes = []
     for number, option in enumerate(options):
         outcomes.append(cells(option, weight))
@@ -84,23 +98,43 @@ def search_patient(
 class Cells:
     """Cells of one patient: a level is a straight line in the doses to come, or is computed for every dose."""
 
-    def __init__(self, beliefs: Beliefs, patient: PatientFile, grid: Grid, predict: Predict) -> None:
+    def __init__(
+        self,
+        beliefs: Beliefs,
+        patient: PatientFile,
+        grid: Grid,
+        predict: Predict,
+        layer: Immunogenicity | None = None,
+    ) -> None:
+        self.layer = layer
         self.beliefs, self.patient, self.grid, self.predict = beliefs, patient, grid, predict
         self.lines: dict[tuple[float, bool], Line] = {}
         self.linear = all(one.model.structure.elimination == "linear" for one, _ in beliefs.parts)
 
     def __call__(self, option: Option, weight: float) -> Outcome:
         milligrams = float(option.milligrams(np.array([weight]))[0])
+        risk = self._risk(option, milligrams)
         if not self.linear:
-            return Outcome(troughs=self._troughs(option, milligrams))
+            return Outcome(troughs=self._troughs(option, milligrams), antibody_risk=risk)
         key = option.interval, option.immunomodulator
         if key not in self.lines:
             vial = self.grid.vial
             self.lines[key] = Line.through(self._troughs(option, vial), self._troughs(option, 2 * vial), vial, vial)
         line = self.lines[key]
-        return Outcome(troughs=line.at(np.full(line.base.shape[0], milligrams)))
+        return Outcome(troughs=line.at(np.full(line.base.shape[0], milligrams)), antibody_risk=risk)
+
+    def _risk(self, option: Option, milligrams: float) -> float:
+        if self.layer is None:
+            return math.nan
+        known, doses, days = self._future(option, milligrams)
+        return antibody_risk(_thinned(known), self.layer, float(days[-1]), doses=doses, since=self.patient.today)
 
     def _troughs(self, option: Option, milligrams: float) -> Floats:
+        known, doses, days = self._future(option, milligrams)
+        return self.predict(known, doses, days)
+
+    def _future(self, option: Option, milligrams: float) -> tuple[Beliefs, list[DoseRecord], Floats]:
+        """What is believed, the doses to come, and the days of their troughs."""
         last = self.patient.record.doses[-1]
         first = max(self.patient.today, last.day + option.interval)
         days = trough_days(first, option.interval, first + HORIZON_D)
@@ -109,7 +143,7 @@ class Cells:
             for day in (first, *days[:-1].tolist())
         ]
         known = _with_immunomodulator(self.beliefs, first) if option.immunomodulator else self.beliefs
-        return self.predict(known, doses, days)
+        return known, doses, days
 
 
 def _forecasts(seed: int) -> Predict:
@@ -126,6 +160,23 @@ def _with_immunomodulator(beliefs: Beliefs, start: float) -> Beliefs:
     constant = {name: value for name, value in record.covariates.items() if name != "immunomodulator"}
     treated = replace(record, covariates=constant, over_time={**record.over_time, "immunomodulator": course})
     return replace(beliefs, parts=tuple((replace(one, record=treated), z) for one, z in beliefs.parts))
+
+
+def _thinned(beliefs: Beliefs) -> Beliefs:
+    """Every so many draws: the layer is simulated for each of them."""
+    step = max(len(beliefs) // _RISK_DRAWS, 1)
+    return replace(beliefs, parts=tuple((one, z[::step]) for one, z in beliefs.parts))
+
+
+def _positive(record: PatientRecord, day: float) -> bool:
+    """Whether antibodies are there already: then there is no risk left to compute, and a warning says so."""
+    found = [reading.positive for reading in record.antibody if reading.positive is not None]
+    course = record.over_time.get("ada_positive")
+    status = record.covariates.get("ada_positive", 0.0) if course is None else course.at(day)
+    if status <= 0.0 and not (found and found[-1]):
+        return False
+    warnings.warn(f"patient {record.id} has antibodies: their risk is not computed", PkWarning, stacklevel=3)
+    return True
 
 
 def _takes(record: PatientRecord, day: float) -> bool:

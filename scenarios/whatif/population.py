@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -175,5 +176,5 @@ def _simulated(
     )  # fmt: skip
     return Outcome(
         troughs=np.asarray(found["concentration"].values),
-        converted=np.asarray(found["antibody_total"].values[:, -1] > 0.0) if layered else None,
+        antibody_risk=float(np.mean(found["antibody_total"].values[:, -1] > 0.0)) if layered else math.nan,
     )

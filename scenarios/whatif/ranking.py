@@ -190,7 +190,7 @@ def _cell(
         median=float(np.median(outcome.troughs[:, -1])),
         # to the microgram: equal amounts must tie, whatever their last digits
         drug=round(float(np.mean(milligrams)) * per_year, 3),
-        antibody_risk=math.nan if outcome.converted is None else float(np.mean(outcome.converted)),
+        antibody_risk=outcome.antibody_risk,
         cost=math.nan if price is None else price * float(np.mean(vials)) * per_year,
         refused=limits.refuse(option, weight),
     )
