@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
+    from pkmodel.windows import TargetWindow
+
 BLOCKED = "#d9d9d9"
 EDGE = "#D55E00"
 
@@ -48,7 +50,7 @@ def heat_map(ranking: Ranking) -> Figure:
     bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK)
     finish(
         figure,
-        f"Trough in {window_text(ranking.target).partition(', ')[2]} by dose and interval",
+        f"Trough {_where(ranking.target)} by dose and interval",
         f"{ranking.who}, the same in every cell; {ranking.model}. Numbers: percent of them with the trough in the "
         f"window at the end of the horizon. Hatched: not allowed. Thick outline: at least "
         f"{100 * ranking.probability:g} %. Star: best choice. {_today_text(ranking)}"
@@ -67,6 +69,11 @@ def _axes_of(ranking: Ranking) -> tuple[list[str], list[float]]:
     amounts = {cell.option.dose for cell in ranking.cells}
     ordered = sorted(amounts, key=lambda amount: (amount.per_weight, amount.value))
     return [str(amount) for amount in ordered], sorted({cell.option.interval for cell in ranking.cells})
+
+
+def _where(target: TargetWindow) -> str:
+    text = window_text(target).partition(", ")[2]
+    return f"of {text}" if math.isinf(target.high) else f"in {text}"
 
 
 def _today_text(ranking: Ranking) -> str:

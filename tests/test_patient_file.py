@@ -26,6 +26,11 @@ def test_the_example():
     assert found.record.antibody[0].positive is False
 
 
+def test_the_page_shows_the_example():
+    page = (EXAMPLE.parent.parent / "your-data.md").read_text(encoding="utf-8")
+    assert f"```toml\n{EXAMPLE.read_text(encoding='utf-8')}```" in page
+
+
 GOOD = EXAMPLE.read_text(encoding="utf-8")
 
 FAULTS = [
