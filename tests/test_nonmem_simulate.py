@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from pathlib import Path
 
 import naive_table
 import numpy as np
@@ -278,3 +279,80 @@ def test_a_dose_is_absorbed_by_the_covariates_of_its_own_record(rule, parameter)
         wanted += bateman(0.3, 0.35, 5.0, 300.0 * share, np.array([70.0 - day - wait]))[0]
     got = nonmem.simulate_table(drug, data, rules={"weight": rule}, etas=np.zeros((1, 0))).concentration.values[0]
     assert got == pytest.approx(wanted, rel=1e-11)
+
+
+TRUTH = Path(__file__).parent.parent.parent / "shared" / "truth"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TRUTH.exists(), reason="reference data of other projects are not here")
+def test_predictions_of_nonmem_with_covariates_that_change():
+    """PRED of NONMEM/PsN (InsightRX/mipdeval, MIT) for Thomson 2009 vancomycin, next observation carried backward.
+
+    Hours stand for days here.  CL = 2.99 (1 + .0154 (16.66667 CRCL - 66)) + CL_HEMO is put into one linear covariate.
+    """
+    import pandas as pd
+
+    from pkmodel.covariates import CovariateEffect
+
+    raw = pd.read_csv(TRUTH / "mipdeval_proseval" / "nm_vanco.csv")
+    printed = pd.read_csv(TRUTH / "mipdeval_proseval" / "psn_proseval_vanco_thomson.csv")
+    printed = printed[printed.OBS == 1]
+    clearance = 2.99 * (1 + 0.0154 * (16.66667 * raw.CRCL - 66)) + raw.CL_HEMO
+    drug = pk.PopulationModel.simple(CL=2.99, V1=0.675, Q=2.28, V2=0.732)
+    linear = CovariateEffect(parameter="CL", covariate="crp", form="linear", coefficient=1.0, reference=1.0)
+    weight = CovariateEffect(parameter="V1", covariate="weight", form="power", coefficient=1.0, reference=1.0)
+    drug = dataclasses.replace(drug, effects=(linear, weight, dataclasses.replace(weight, parameter="V2")))
+    # a sample just before every record, to compare all of them
+    both = raw.loc[raw.index.repeat(2)].reset_index(drop=True)
+    sample = np.arange(len(both)) % 2 == 0
+    both["crp"] = (clearance / 2.99).loc[raw.index.repeat(2)].to_numpy()
+    event = np.where(sample, 0, np.where(both.EVID == 1, 1, 2))
+    n = len(both)
+    data = Table(
+        file="nm_vanco.csv", line=np.arange(2, n + 2), patient=both.ID.to_numpy(np.int64), time=both.TIME.to_numpy(float),
+        amount=np.where(event == 1, both.AMT, 0.0),
+        duration=np.where(event == 1, both.AMT / np.maximum(both.RATE, 1e-9), 0.0), event=event,
+        compartment=np.ones(n, np.int64), additional=np.zeros(n, np.int64), interval=np.zeros(n),
+        steady=np.zeros(n, np.int64), level=np.full(n, np.nan), lloq=np.full(n, np.nan), below=np.zeros(n, bool),
+        used=np.zeros(n, bool), covariates={"crp": both.crp.to_numpy(float), "weight": both.WT.to_numpy(float)},
+    )  # fmt: skip
+    found = nonmem.simulate_table(drug, data, etas=np.zeros((data.ids.size, 0)))
+    assert np.array_equal(found.patient.values, printed.ID.to_numpy(int))
+    wanted = printed.PRED.to_numpy()
+    assert np.count_nonzero(wanted) > 50
+    # five digits are printed
+    np.testing.assert_allclose(found.concentration.values, wanted, rtol=5.1e-5)
+    other = nonmem.simulate_table(
+        drug, data, etas=np.zeros((data.ids.size, 0)), rules={"crp": "locf", "weight": "locf"}
+    )
+    assert (
+        np.abs(other.concentration.values / np.maximum(wanted, 1e-9) - 1)[wanted > 0].max() > 0.01
+    )  # the rule matters
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TRUTH.exists(), reason="reference data of other projects are not here")
+def test_predictions_of_nonmem_read_as_a_table(tmp_path):
+    """PRED of NONMEM 7.2 (InsightRX/PKPDmap, MIT): boluses at 0 and 24 h, S1 = V/1000."""
+    import pandas as pd
+
+    path = TRUTH / "pkpdmap_nonmem" / "run1_nonmem.csv"
+    with pytest.warns(pk.PkWarning, match="were left out"):
+        data = nonmem.read_table(_without_predictions(path, tmp_path), time_unit="d")
+    drug = pk.PopulationModel.simple(CL=7.67, V1=97.7)
+    found = nonmem.simulate_table(drug, data, etas=np.zeros((data.ids.size, 0))).concentration.values
+    table = pd.read_csv(path)
+    wanted = table.PRED[table.EVID == 0].to_numpy() / 1000
+    assert wanted.size > 500
+    # CL and V are printed with three digits
+    np.testing.assert_allclose(found, wanted, rtol=2e-3)
+
+
+def _without_predictions(path, tmp_path):
+    """The table as a user has it: DV in ng/mL."""
+    import pandas as pd
+
+    table = pd.read_csv(path)[["ID", "TIME", "DV", "AMT", "MDV", "EVID", "IPRED"]].rename(columns={"DV": "DV [ng/mL]"})
+    table.to_csv(tmp_path / "run1.csv", index=False)
+    return tmp_path / "run1.csv"
