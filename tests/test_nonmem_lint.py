@@ -121,6 +121,17 @@ def test_odd_things_are_warned_about_and_can_be_used(lint, record, column, words
     assert any(words in one.problem and one.key == column and one.line == 3 for one in found.warnings)
 
 
+def test_a_bad_cell_is_told_once(lint):
+    lines = GOOD.splitlines()
+    lines[1] = FAULTS[0][0]
+    assert len(lint("\n".join(lines)).faults) == 1
+
+
+def test_infusions_without_their_length(lint):
+    found = lint("1,0,350,1,.,70,40\n1,14,.,0,21,70,40\n", head="ID,TIME,AMT,EVID,DV,WT,ALB")
+    assert [one.problem for one in found.warnings] == ["neither RATE nor DUR: every dose is a bolus"]
+
+
 def test_levels_before_the_first_dose(lint):
     lines = GOOD.splitlines()
     found = lint("\n".join([lines[1].replace(",14,", ",0,"), lines[2], *lines[4:]]))

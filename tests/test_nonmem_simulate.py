@@ -310,8 +310,8 @@ def test_predictions_of_nonmem_with_covariates_that_change():
     event = np.where(sample, 0, np.where(both.EVID == 1, 1, 2))
     n = len(both)
     data = Table(
-        file="nm_vanco.csv", line=np.arange(2, n + 2), patient=both.ID.to_numpy(np.int64), time=both.TIME.to_numpy(float),
-        amount=np.where(event == 1, both.AMT, 0.0),
+        file="nm_vanco.csv", line=np.arange(2, n + 2), patient=both.ID.to_numpy(np.int64),
+        time=both.TIME.to_numpy(float), amount=np.where(event == 1, both.AMT, 0.0),
         duration=np.where(event == 1, both.AMT / np.maximum(both.RATE, 1e-9), 0.0), event=event,
         compartment=np.ones(n, np.int64), additional=np.zeros(n, np.int64), interval=np.zeros(n),
         steady=np.zeros(n, np.int64), level=np.full(n, np.nan), lloq=np.full(n, np.nan), below=np.zeros(n, bool),

@@ -235,3 +235,58 @@ def test_two_hundred_regimens_under_three_seconds(drug):
         took.append(time.perf_counter() - start)
     assert len(ranking.cells) >= 200
     assert min(took) < 3.0
+
+
+@pytest.mark.parametrize("kind", ["iv", "one compartment", "sc"])
+def test_steady_slopes_are_the_end_of_a_long_treatment(kind):
+    from scenarios.whatif.steady import steady_slopes
+
+    drug = {
+        "iv": pk.PopulationModel.simple(CL=0.4, V1=3.3, Q=0.2, V2=1.3, omega={"CL": 0.3}),
+        "one compartment": pk.PopulationModel.simple(CL=0.4, V1=3.3, omega={"CL": 0.3}),
+        "sc": pk.PopulationModel.simple(CL=0.4, V1=5.0, KA=0.3, F=0.6, LAG=0.4, omega={"CL": 0.3}, routes=("sc",)),
+    }[kind]
+    patients = pk.Patients.typical(6, weight=70.0)
+    route = "sc" if kind == "sc" else "iv"
+    # 60 doses every 2 weeks: the slowest of six patients has a half-life below 30 d, 2**-28 is left
+    regimen = pk.Regimen.every("2 weeks", dose="100 mg", until="120 weeks", infusion="2 hours")
+    levels = pk.simulate(drug, patients, regimen, [840.0], seed=2).concentration.values[:, 0]
+    z = pk.Draws(2).normal(pk.Stream.ETA, patients.ids, 1)
+    theta = drug.individual_parameters({}, drug.etas(z)).reshape(2, 3, -1)
+    slopes = steady_slopes(theta, np.array([7.0, 14.0]), 2 / 24, route)
+    np.testing.assert_allclose(100.0 * slopes[:, 1, :].ravel(), levels, rtol=1e-7)
+
+
+def test_the_choice_at_steady_state_is_the_one_of_each_patient():
+    from scenarios.whatif.steady import choose_steady
+
+    drug = pk.PopulationModel.simple(drug="infliximab", CL=0.4, V1=3.3, Q=0.2, V2=1.3, omega={"CL": 0.3})
+    rng = np.random.default_rng(4)
+    theta = drug.individual_parameters({}, rng.normal(0.0, 0.1, (400, 1))).reshape(4, 100, -1)
+    theta[1] *= 2.0  # quicker and larger
+    weight = np.array([70.0, 90.0, 40.0, 70.0])
+    grid = load_grid("infliximab")
+    found, options = choose_steady(theta, weight, AT_LEAST, grid, probability=0.9, route="iv")
+    assert found.met.all()
+    for row in range(4):
+        chosen = options[found.cell[row]]
+        alone, _ = choose_steady(
+            theta[row : row + 1], weight[row : row + 1], AT_LEAST, grid, probability=0.9, route="iv"
+        )
+        assert alone.cell[0] == found.cell[row]
+        assert not grid.limits.refuse(chosen, weight[row : row + 1])
+        regimen = pk.Regimen.every(f"{chosen.interval:g} days", dose=str(chosen.dose), until="200 weeks")
+        cl = pk.PopulationModel.simple(drug="infliximab", CL=1.0, V1=1.0, Q=1.0, V2=1.0)
+        hits = []
+        for one in theta[row, :10]:
+            mine = cl.with_values(CL=one[0], V1=one[1], Q=one[2], V2=one[3])
+            last = regimen.doses[-1].time
+            hits.append(pk.simulate(mine, pk.Patients.typical(1), regimen, [last]).concentration.values[0, 0] >= 5.0)
+        assert abs(np.mean(hits) - found.probability[row]) < 0.4  # 10 of the 100 draws
+    limits = Limits(max_dose=Amount(6.0, True), intervals=(28.0, 56.0), budget=4000.0)
+    mg = np.array([[one.milligrams(weight[k : k + 1])[0] for one in options] for k in range(4)])
+    every = np.array([one.interval for one in options])
+    one_by_one = [[not limits.refuse(one, weight[k : k + 1]) for one in options] for k in range(4)]
+    assert np.array_equal(limits.allow(mg, weight, every), one_by_one)
+    costs = [options[k].dose.value / options[k].interval for k in found.cell]
+    assert costs[1] > costs[0]  # the quicker patient needs more

@@ -45,7 +45,11 @@ class Findings:
 
     def _add(self, to: list[Fault], where: Mask, column: str, problem: str | Callable[[int], str], remedy: str) -> None:
         values = self.raw.get(column)
+        # a cell that is no number has been told already
+        told = {fault.line for fault in self.raw.faults if fault.key == self.raw.heads.get(column, column)}
         for row in np.flatnonzero(where).tolist():
+            if int(self.raw.line[row]) in told:
+                continue
             said = problem(row) if callable(problem) else problem.format(f"{values[row]:g}")
             who = f"{said} (ID {self.raw.get('ID')[row]:g})"
             to.append(

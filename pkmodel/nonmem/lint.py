@@ -44,7 +44,7 @@ def lint(raw: RawTable, model: PopulationModel | None = None) -> Lint:
     judge_repeats(found, event)
     judge_compartments(found, event, model)
     judge_covariates(found, model)
-    suspect_units(found, event)
+    suspect_units(found, event, model)
     return found.done()
 
 

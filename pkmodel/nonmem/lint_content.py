@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pkmodel.covariates import COVARIATES
 from pkmodel.drug import PopulationModel
+from pkmodel.errors import Fault
 from pkmodel.nonmem.columns import CENTRAL, PERIPHERAL, compartments
 from pkmodel.nonmem.findings import Findings, Mask
 from pkmodel.nonmem.table import DOSE, OBSERVATION, RESET_AND_DOSE
@@ -156,10 +157,15 @@ def judge_covariates(found: Findings, model: PopulationModel | None) -> None:
             )
 
 
-def suspect_units(found: Findings, event: Ints) -> None:
+def suspect_units(found: Findings, event: Ints, model: PopulationModel | None) -> None:
     """Numbers that look like those of another unit, and doses that are boluses for want of a rate."""
     raw = found.raw
     dosing = np.isin(event, (DOSE, RESET_AND_DOSE))
+    if model is not None and model.structure.routes[0] == "iv" and not {"RATE", "DUR"} & set(raw.values):
+        problem, remedy = "neither RATE nor DUR: every dose is a bolus", "write the length of the infusions in DUR"
+        found.warnings.append(
+            Fault(key="AMT", problem=problem, remedy=remedy, file=raw.file, line=int(raw.line[0]) - 1)
+        )
     amount = raw.get("AMT")
     weight = raw.get("weight")
     light = np.where(np.isnan(weight), amount <= _MOST_MG_PER_KG, amount / weight < _MOST_MG_PER_KG / 50)

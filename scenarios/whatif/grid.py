@@ -20,6 +20,8 @@ from pkmodel.units import Amount
 _DATA = Path(__file__).parent.parent / "data" / "grids"
 DAYS_PER_YEAR = 365.25
 
+_ROUNDING = 1e-9  # a dose of exactly the limit is allowed, whatever its last digit
+
 Floats = NDArray[np.float64]
 
 
@@ -70,7 +72,7 @@ class Limits:
         milligrams = option.milligrams(weight)
         if self.max_dose is not None:
             given = milligrams / weight if self.max_dose.per_weight else milligrams
-            above = float(np.mean(given > self.max_dose.value * (1 + 1e-9)))
+            above = float(np.mean(given > self.max_dose.value * (1 + _ROUNDING)))
             if above > 0:
                 return f"above {self.max_dose}" + (f" in {100 * above:.1f} % of patients" if weight.size > 1 else "")
         if self.intervals is not None and option.interval not in self.intervals:
@@ -78,6 +80,18 @@ class Limits:
         if self.budget is not None and float(np.mean(milligrams)) * DAYS_PER_YEAR / option.interval > self.budget:
             return f"above {self.budget:g} mg a year"
         return ""
+
+    def allow(self, milligrams: Floats, weight: Floats, intervals: Floats) -> NDArray[np.bool_]:
+        """(patient, cell) which doses are allowed to each patient by itself; ``milligrams`` is (patient, cell)."""
+        allowed = np.ones(milligrams.shape, np.bool_)
+        if self.max_dose is not None:
+            given = milligrams / weight[:, None] if self.max_dose.per_weight else milligrams
+            allowed &= given <= self.max_dose.value * (1 + _ROUNDING)
+        if self.intervals is not None:
+            allowed &= np.isin(intervals, self.intervals)
+        if self.budget is not None:
+            allowed &= milligrams * DAYS_PER_YEAR / intervals <= self.budget
+        return allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
