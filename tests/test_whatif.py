@@ -201,6 +201,20 @@ class TestPatient:
         assert cell.probability.estimate == pytest.approx(np.mean(levels[:, -1] >= 5))
         assert estimate.record is patient.record
 
+    def test_a_limit_per_weight_needs_a_weight(self, patient):
+        from scenarios.whatif import search_patient
+
+        drug = pk.PopulationModel.simple(
+            drug="infliximab", CL=0.4, V1=3.3, omega={"CL": 0.3}, residual=pk.load("infliximab-fasanmade-2011").residual
+        )
+        record = dataclasses.replace(patient.record, covariates={})
+        nobody = dataclasses.replace(patient, record=record)
+        with pytest.raises(pk.InputError, match="a limit of 10 mg/kg for a patient without weight"):
+            search_patient(drug, nobody, AT_LEAST, load_grid("infliximab"), draws=50)
+        in_mg = Limits(max_dose=Amount(500.0, False))
+        ranking, _ = search_patient(drug, nobody, AT_LEAST, load_grid("infliximab"), draws=50, limits=in_mg)
+        assert all(bool(cell.refused) == (cell.option.dose.value > 500) for cell in ranking.cells)
+
     def test_whoever_takes_an_immunomodulator_is_not_offered_one(self, patient, drug):
         from scenarios.whatif import search_patient
 

@@ -67,7 +67,7 @@ def simulate_replicates(
     Parameters
     ----------
     replicates
-        At least 100; replicate k has the address (seed, k).
+        At least 100; replicate k, from 1, has the address (seed, k).
     rules
         Covariate to "nocb" (the default), "locf" or "linear".
 
@@ -89,7 +89,7 @@ def simulate_replicates(
     index = np.array([moment(day) for day in table.time[rows].tolist()], np.int64)
     simulated = np.empty((replicates, rows.size))
     for k in range(replicates):
-        draws = Draws(seed, replicate=k)
+        draws = Draws(seed, replicate=k + 1)  # 0 is what pk.simulate uses: the data may have been made by it
         true = plan.levels(draws, plan.etas(draws), threads=threads)[chosen]
         simulated[k] = true + model.residual.sd(true) * residuals(draws, table.patient[rows], index)
         if progress is not None:

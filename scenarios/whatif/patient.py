@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
 from pkmodel.drug import PopulationModel
-from pkmodel.errors import PkWarning
+from pkmodel.errors import InputError, PkWarning
 from pkmodel.estimation import Estimate, fit, forecast
 from pkmodel.estimation.beliefs import Beliefs, believe
 from pkmodel.estimation.risk import antibody_risk
@@ -76,6 +76,10 @@ def search_patient(
     check(model, target, grid, probability)
     estimate = fit(model, patient.record)
     weight = _weight(patient.record, patient.today)
+    bound = (limits or grid.limits).max_dose
+    if bound is not None and bound.per_weight and math.isnan(weight):
+        problem, remedy = f"a limit of {bound} for a patient without weight", "give the weight, or the limit in mg"
+        raise InputError.one(problem, remedy, key="max_dose")
     today = _today(patient, weight)
     known = grid if today is None else replace(grid, usual=today)
     helps = model.role_factor("immunomodulator") != 1.0 and not _takes(patient.record, patient.today)
@@ -186,7 +190,7 @@ def _takes(record: PatientRecord, day: float) -> bool:
 
 
 def _weight(record: PatientRecord, day: float) -> float:
-    """Weight today, kg; NaN where it is not known (a limit in mg/kg then refuses nothing it cannot see)."""
+    """Weight today, kg; NaN where it is not known."""
     if "weight" in record.over_time:
         return record.over_time["weight"].at(day)
     return record.covariates.get("weight", float("nan"))
