@@ -171,7 +171,8 @@ class _Problem:
         out = self.simulate(z, self.onsets if onsets is None else onsets)
         drug = np.maximum(out[:, np.searchsorted(self.samples, self.level_days), 0], 0.0)
         at_titre = out[:, np.searchsorted(self.samples, self.titre_days), :3]
-        _, titre = self.assay.read(*np.moveaxis(at_titre, 2, 0), np.zeros(at_titre.shape[:2]))
+        without_error = np.zeros(at_titre.shape[:2])
+        _, titre = self.assay.read(at_titre[:, :, 0], at_titre[:, :, 1], at_titre[:, :, 2], without_error)
         titre = np.maximum(np.nan_to_num(titre), 1e-3 * self.assay.cutoff)
         return (z**2).sum(axis=1) + self._levels(drug) + self._results(titre), drug, titre
 
