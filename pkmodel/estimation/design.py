@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,24 +98,23 @@ def compile_plans(model: PopulationModel, plans: Sequence[Plan], *, occasions: i
     InputError
         If a covariate is missing, a route is not the model's, or the model has no closed form.
     """
-    refuse_structure(model)
-    varying = [name for name in COLUMN if model.iov.get(name, 0.0) > 0.0]
+    arrays = model_arrays(model)
+    iov = arrays["iov_sd"].size
     epochs = _Epochs(model)
     entries: list[tuple[float, int, float]] = []
     depots: list[tuple[float, float]] = []
     entry_offsets, depot_offsets, level_offsets, z_offsets = [0], [0], [0], [0]
     for plan in plans:
-        mine = _patient(model, plan, epochs, depots, occasions=bool(varying))
+        mine = _patient(model, plan, epochs, depots, occasions=iov > 0)
         mine.sort(key=lambda entry: entry[:2])
         entries += mine
         entry_offsets.append(len(entries))
         depot_offsets.append(len(depots))
         level_offsets.append(level_offsets[-1] + len(plan.days))
-        blocks = (len(plan.informed_occasions) if occasions is None else occasions) if varying else 0
-        z_offsets.append(z_offsets[-1] + len(model.eta_parameters) + blocks * len(varying))
+        blocks = (len(plan.informed_occasions) if occasions is None else occasions) if iov else 0
+        z_offsets.append(z_offsets[-1] + len(model.eta_parameters) + blocks * iov)
     table = np.array(entries, dtype=np.float64).reshape(-1, 3)
     depot = np.array(depots, dtype=np.float64).reshape(-1, 2)
-    residual = model.residual
     return at.Records(
         entry_offsets=np.array(entry_offsets, np.int64),
         time=np.ascontiguousarray(table[:, 0]),
@@ -128,22 +128,31 @@ def compile_plans(model: PopulationModel, plans: Sequence[Plan], *, occasions: i
         level=np.array([value for plan in plans for value in plan.values], np.float64),
         lloq=np.array([value for plan in plans for value in plan.lloqs], np.float64),
         z_offsets=np.array(z_offsets, np.int64),
-        chol=np.linalg.cholesky(model.omega) if model.omega.size else np.zeros((0, 0)),
-        eta_columns=np.array([COLUMN[name] for name in model.eta_parameters], np.int64),
-        iov_sd=np.array([math.sqrt(model.iov[name]) for name in varying], np.float64),
-        iov_columns=np.array([COLUMN[name] for name in varying], np.int64),
-        residual=np.array([residual.proportional, residual.additive, residual.correlation], np.float64),
+        **arrays,
     )
 
 
-def refuse_structure(model: PopulationModel) -> None:
-    """Say so where a model has no closed form.
+def model_arrays(model: PopulationModel) -> dict[str, NDArray[Any]]:
+    """The parts of the kernels' records that belong to the model alone.
 
     Raises
     ------
     InputError
         For three compartments, saturable elimination or zero-order absorption, which estimation does not know.
     """
+    _refuse_structure(model)
+    varying = [name for name in COLUMN if model.iov.get(name, 0.0) > 0.0]
+    residual = model.residual
+    return {
+        "chol": np.linalg.cholesky(model.omega) if model.omega.size else np.zeros((0, 0)),
+        "eta_columns": np.array([COLUMN[name] for name in model.eta_parameters], np.int64),
+        "iov_sd": np.array([math.sqrt(model.iov[name]) for name in varying], np.float64),
+        "iov_columns": np.array([COLUMN[name] for name in varying], np.int64),
+        "residual": np.array([residual.proportional, residual.additive, residual.correlation], np.float64),
+    }
+
+
+def _refuse_structure(model: PopulationModel) -> None:
     if len(model.typical) > layout.N_THETA:
         raise InputError.one(
             f"{model.name} is a {model.structure} model",

@@ -31,8 +31,8 @@ Floats = NDArray[np.float64]
 _STEP = 1e-3  # of a random effect, for slopes; the integrator is good to about 1e-7
 _MOST = 25
 _ENOUGH = 1e-2  # of the objective: a stretch's weight is then known to 0.5 %
-# of the logarithm of a titre, around what the layer predicts. An assumption: an assay repeats itself to 0.15, but a layer
-# calibrated on groups misses a single patient by more.
+# of the logarithm of a titre, around what the layer predicts. An assumption: an assay repeats itself to 0.15, but a
+# layer calibrated on groups misses a single patient by more.
 _TITRE_SD = 0.5
 _BLUNDER = 0.01  # probability that a laboratory calls a sample wrongly, whatever is in it
 
@@ -139,8 +139,9 @@ class _Problem:
         self.samples = np.unique(np.concatenate([self.level_days, self.titre_days]))
         end = float(self.samples[-1])
         self.edges = np.linspace(0.0, end, max(1, math.ceil(end / step)) + 1)
-        told = [reading.titre is not None and reading.titre >= assay.cutoff for reading in record.antibody]
-        self.told = np.flatnonzero(told)
+        measured = np.array([math.nan if one.titre is None else one.titre for one in record.antibody])
+        self.told = np.flatnonzero(measured >= assay.cutoff)
+        self.log_measured = np.log(measured[self.told])
         self.onsets = np.append(0.5 * (self.edges[1:] + self.edges[:-1]), math.inf)
         self.start = np.append(fit(model, record).z, 0.0)
 
@@ -170,7 +171,8 @@ class _Problem:
         out = self.simulate(z, self.onsets if onsets is None else onsets)
         drug = np.maximum(out[:, np.searchsorted(self.samples, self.level_days), 0], 0.0)
         at_titre = out[:, np.searchsorted(self.samples, self.titre_days), :3]
-        _, titre = self.assay.read(*np.moveaxis(at_titre, 2, 0), np.zeros(at_titre.shape[:2]))
+        without_error = np.zeros(at_titre.shape[:2])
+        _, titre = self.assay.read(at_titre[:, :, 0], at_titre[:, :, 1], at_titre[:, :, 2], without_error)
         titre = np.maximum(np.nan_to_num(titre), 1e-3 * self.assay.cutoff)
         return (z**2).sum(axis=1) + self._levels(drug) + self._results(titre), drug, titre
 
@@ -196,9 +198,8 @@ class _Problem:
             called = ndtr(np.log(titre[:, k] / self.assay.cutoff) / _TITRE_SD)
             chance = called if reading.positive else 1.0 - called
             total -= 2.0 * np.log((1.0 - _BLUNDER) * chance + 0.5 * _BLUNDER)
-            if k in self.told:
-                total += (np.log(reading.titre / titre[:, k]) / _TITRE_SD) ** 2
-        return total
+        apart = self.log_measured - np.log(titre[:, self.told])
+        return np.asarray(total + ((apart / _TITRE_SD) ** 2).sum(axis=1))
 
     def search(self) -> Floats:
         """(onset, z) minima, all onsets together by damped Newton steps."""

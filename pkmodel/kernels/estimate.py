@@ -26,7 +26,8 @@ _SLOPE_STEP = 1e-7  # forward differences, for the search
 _CURVE_STEP = 1e-3  # second differences: truncation 1e-7, rounding 1e-9 of f
 _CLOSE = 1e-3  # a step of this length (in prior standard deviations) hands over to Newton
 _SETTLED = 0.1  # a step of this length ends the search with one coordinate held
-_MOST = 200
+_MOST = 40  # steps of scoring; where it crawls (a valley between two minima) Newton goes on from there
+_MOST_NEWTON = 100
 
 
 @jit()
@@ -152,7 +153,7 @@ def _hold(gradient, hessian, held):
 
 
 @jit(allocates=True)
-def _search(b, patient, z, levels, held):
+def search(b, patient, z, levels, held):
     """Levenberg-Marquardt from z (changed in place), at first without the coordinate ``held`` (-1: none), until the
     others are within a tenth of a standard deviation of where they then belong: (status, objective)."""
     d = z.size
@@ -212,7 +213,16 @@ def _search(b, patient, z, levels, held):
 
 
 @jit(allocates=True)
-def _polish(b, patient, z, levels, hessian):
+def fisher(b, patient, z, levels, hessian):
+    """Fisher-scoring Hessian at z (lower triangle)."""
+    f, shifted = np.empty(levels), np.empty(levels)
+    eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+    walk(b, patient, z, f, eta, theta)
+    _normal_equations(b, patient, z, f, shifted, np.empty((levels, z.size)), np.empty(z.size), hessian, eta, theta)
+
+
+@jit(allocates=True)
+def polish(b, patient, z, levels, hessian):
     """Newton steps from z (changed in place) and the exact Hessian at the end: (status, objective)."""
     d = z.size
     f, shifted = np.empty(levels), np.empty(levels)
@@ -221,7 +231,7 @@ def _polish(b, patient, z, levels, hessian):
     factor = np.empty((d, d))
     eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
     best = objective(b, patient, z, f, eta, theta)
-    for _ in range(_MOST):
+    for _ in range(_MOST_NEWTON):
         _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, theta)
         damping = 0.0
         while not cholesky(hessian, factor, damping):
@@ -259,7 +269,7 @@ def _one(b, patient, z, held, offset, objectives, status, curvature, curvature_o
     winner = 0
     for start in range(starts):
         mine = z[start, offset : offset + d]
-        code, value = _search(b, patient, mine, levels, held[start])
+        code, value = search(b, patient, mine, levels, held[start])
         objectives[start, patient] = value
         if start == 0:
             status[patient] = code
@@ -270,7 +280,7 @@ def _one(b, patient, z, held, offset, objectives, status, curvature, curvature_o
     objectives[0, patient], objectives[winner, patient] = objectives[winner, patient], objectives[0, patient]
     hessian = np.empty((d, d))
     if status[patient] != NO_PREDICTION:
-        status[patient], objectives[0, patient] = _polish(b, patient, z[0, offset : offset + d], levels, hessian)
+        status[patient], objectives[0, patient] = polish(b, patient, z[0, offset : offset + d], levels, hessian)
     for a in range(d):
         for c in range(a + 1):
             curvature[curvature_offset + a * d + c] = hessian[a, c]
