@@ -88,6 +88,7 @@ class Effect(Protocol):
     def role(self) -> str: ...
     @property
     def covariates(self) -> tuple[str, ...]: ...
+    def definition(self, covariate: str) -> Covariate: ...
     def absent(self, covariate: str) -> float | None: ...
     def one_at_zero(self) -> bool: ...
     def on(self, columns: Mapping[str, Floats]) -> Floats: ...
@@ -136,6 +137,8 @@ class CovariateEffect:
         (0 where not given).
     default
         Value used, with a warning, where the patients do not carry the covariate; None to insist on it.
+    declared
+        What the covariate is, for one that is not among ``COVARIATES``.
 
     Raises
     ------
@@ -150,11 +153,13 @@ class CovariateEffect:
     reference: float = 0.0
     role: str = "covariate"
     default: float | None = None
+    declared: Covariate | None = None
 
     def __post_init__(self) -> None:
+        known = COVARIATES if self.declared is None else {self.covariate: self.declared}
         for kind, name, valid in (
             ("parameter", self.parameter, ALL_PARAMETERS),
-            ("covariate", self.covariate, COVARIATES),
+            ("covariate", self.covariate, known),
             ("form", self.form, FORMS),
             ("role", self.role, ROLES),
         ):
@@ -169,6 +174,10 @@ class CovariateEffect:
     def covariates(self) -> tuple[str, ...]:
         """The covariate, as the one of a tuple."""
         return (self.covariate,)
+
+    def definition(self, covariate: str) -> Covariate:
+        """What the covariate is."""
+        return COVARIATES[covariate] if self.declared is None else self.declared
 
     def absent(self, covariate: str) -> float | None:
         """Value of the covariate where it is not given; None if it must be."""
@@ -217,13 +226,13 @@ def covariate_columns(
             continue
         assumed = effect.absent(name)
         if name in covariates:
-            columns[name] = _column(name, covariates[name], n)
+            columns[name] = _column(name, covariates[name], n, effect.definition(name))
         elif assumed is None:
-            known = COVARIATES[name]
+            known = effect.definition(name)
             wanted = f"give {name} ({', '.join(filter(None, (known.meaning, known.unit)))}) for every patient"
             missing[name] = Fault(key=name, problem=f"{model} needs this covariate", remedy=wanted)
         elif effect.role == "covariate":
-            value = f"{assumed:g} {COVARIATES[name].unit}".strip()
+            value = f"{assumed:g} {effect.definition(name).unit}".strip()
             said = f"{model}: no {name} given; every patient is taken at {value}"
             warnings.warn(said, PkWarning, stacklevel=4)
             columns[name] = np.full(n, assumed)
@@ -234,11 +243,11 @@ def covariate_columns(
     return columns
 
 
-def _column(name: str, values: Floats, n: int) -> Floats:
+def _column(name: str, values: Floats, n: int, definition: Covariate) -> Floats:
     """Return one covariate as a contiguous (patient,) array, checked."""
     x = np.asarray(values, dtype=np.float64)
     if x.shape not in ((), (n,)):
         raise InputError.one(f"shape {x.shape}", f"expected one value for each of {n} patients", key=name)
     x = np.ascontiguousarray(np.broadcast_to(x, (n,)))
-    COVARIATES[name].check(name, x)
+    definition.check(name, x)
     return x

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.covariates import ABSENT_IS_ZERO, COVARIATES, ROLES
+from pkmodel.covariates import ABSENT_IS_ZERO, COVARIATES, ROLES, Covariate
 from pkmodel.errors import InputError, did_you_mean, unknown_name
 from pkmodel.structure import ALL_PARAMETERS
 
 Floats = NDArray[np.float64]
 
 _LONGEST = 1000  # characters; also keeps the tree shallow
-_FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int, int]] = MappingProxyType(
+FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int, int]] = MappingProxyType(
     # name: function, fewest and most arguments
     {
         "exp": (np.exp, 1, 1),
@@ -67,15 +67,18 @@ class Expression:
         Names that stand in it, sorted.
     tree
         Its checked syntax tree.
+    definitions
+        What each of the covariates is.
     """
 
     text: str
     covariates: tuple[str, ...]
     tree: ast.expr
+    definitions: Mapping[str, Covariate]
 
     @classmethod
-    def parse(cls, text: str) -> Expression:
-        """Read and check a text.
+    def parse(cls, text: str, declared: Mapping[str, Covariate] = MappingProxyType({})) -> Expression:
+        """Read and check a text; ``declared`` are covariates beside ``COVARIATES``.
 
         Raises
         ------
@@ -89,13 +92,14 @@ class Expression:
         except (SyntaxError, RecursionError, MemoryError) as error:
             place = f" near column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
             raise InputError.one(f'"{text}" is no expression{place}', f"write {_ALLOWED}") from None
-        _Check(text.strip()).number(tree)
+        known = {**COVARIATES, **declared}
+        _Check(text.strip(), known).number(tree)
         names = {
-            node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in COVARIATES
+            node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known
         }  # fmt: skip
         if not names:
             raise InputError.one(f'"{text}" has no covariate in it', "put the number into [typical]")
-        return cls(text, tuple(sorted(names)), tree)
+        return cls(text, tuple(sorted(names)), tree, {name: known[name] for name in names})
 
     def evaluate(self, columns: Mapping[str, Floats]) -> Floats:
         """Return the values for covariates of shape (patient,); not finite where they are not defined."""
@@ -142,6 +146,10 @@ class ExpressionEffect:
         """Covariates that it uses."""
         return self.expression.covariates
 
+    def definition(self, covariate: str) -> Covariate:
+        """What a covariate is."""
+        return self.expression.definitions[covariate]
+
     def absent(self, covariate: str) -> float | None:
         """Value of a covariate that is not given; None if it must be."""
         return 0.0 if self.role != "covariate" and covariate in ABSENT_IS_ZERO else None
@@ -174,8 +182,8 @@ class ExpressionEffect:
 class _Check:
     """Walks through a tree once and refuses everything that is not listed."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, known: Mapping[str, Covariate]) -> None:
+        self.text, self.known = text, known
 
     def number(self, node: ast.expr) -> None:
         """Check something that must be a number."""
@@ -184,8 +192,8 @@ class _Check:
                 if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                     self.refuse(node, "is not a number")
             case ast.Name(id=name):
-                if name not in COVARIATES:
-                    self.refuse(node, "is no covariate", did_you_mean(name, COVARIATES, what="covariates"))
+                if name not in self.known:
+                    self.refuse(node, "is no covariate", did_you_mean(name, self.known, what="covariates"))
             case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=inner):
                 self.number(inner)
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _ARITHMETIC:
@@ -219,9 +227,9 @@ class _Check:
                 self.refuse(node, "is no condition", "compare two numbers, as in 'albumin < 35'")
 
     def call(self, node: ast.expr, name: str, args: list[ast.expr]) -> None:
-        if name not in _FUNCTIONS:
-            self.refuse(node, "calls an unknown function", did_you_mean(name, _FUNCTIONS, what="functions"))
-        _, fewest, most = _FUNCTIONS[name]
+        if name not in FUNCTIONS:
+            self.refuse(node, "calls an unknown function", did_you_mean(name, FUNCTIONS, what="functions"))
+        _, fewest, most = FUNCTIONS[name]
         if not fewest <= len(args) <= most:
             needed = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             self.refuse(node, f"has {len(args)} arguments", f"{name} takes {needed}")
@@ -259,7 +267,7 @@ def _value(node: ast.expr, columns: Mapping[str, Floats]) -> Any:
             both = np.logical_and if isinstance(operator, ast.And) else np.logical_or
             return _fold(both, [_value(part, columns) for part in values])
         case ast.Call(func=ast.Name(id=name), args=args):
-            return _FUNCTIONS[name][0](*[_value(part, columns) for part in args])
+            return FUNCTIONS[name][0](*[_value(part, columns) for part in args])
     raise AssertionError(ast.dump(node))  # the check lets nothing else through
 
 

@@ -55,7 +55,7 @@ class OwnEquations:
     correlations
         Between two etas, by pair of parameters.
     covariates
-        Names of covariates that the function reads, constant in time.
+        Names of covariates that the function reads, constant in time; any name that patients carry.
     absolute
         Error per step that never matters, in the unit of the states.
     name, drug
@@ -92,7 +92,6 @@ class OwnEquations:
             ("into", tuple(self.into), ("iv", "sc")),
             ("begin", tuple(self.begin), self.states),
             ("begin", tuple(self.begin.values()), tuple(self.typical)),
-            ("covariates", self.covariates, tuple(COVARIATES)),
         ):
             faults += [
                 Fault(key=key, problem=f"unknown name '{one}'", remedy=did_you_mean(one, known))
@@ -205,7 +204,8 @@ class OwnEquations:
         for column, name in enumerate(varying):
             p[:, names.index(name)] *= np.exp(etas[:, column])
         for column, name in enumerate(self.covariates):
-            COVARIATES[name].check(name, patients.covariates[name])
+            if name in COVARIATES:
+                COVARIATES[name].check(name, patients.covariates[name])
             p[:, len(names) + column] = patients.covariates[name]
         return p
 

@@ -241,6 +241,9 @@ def simulate(
             "give one each",
             key="clearance_change",
         )
+    if clearance_change is not None and model.structure.elimination == "michaelis-menten":
+        problem = f"'{model.name}' has no linear clearance that could change"
+        raise InputError.one(problem, "leave the change out, or use covariates over time", key="clearance_change")
     out = None
     if immunogenicity is None and not patients.over_time and not any(model.iov.values()):
         out = _on_one_timetable(model, patients, regimen, days, draws, clearance_change, threads)

@@ -187,6 +187,67 @@ def test_faults_of_a_file_name_the_line_and_the_part(old, new, message):
         parse(FILE.replace(old, new), file="mine.toml")
 
 
+DECLARED = FILE.replace(
+    "[[expression]]",
+    """
+[covariate.calprotectin]
+unit = "ug/g"
+low = 0.0
+high = 20000.0
+meaning = "faecal calprotectin"
+
+[[effect]]
+parameter = "V1"
+covariate = "calprotectin"
+form = "power"
+value = 0.03
+unit = "exponent"
+reference = 700.0
+reference_unit = "ug/g"
+tag = "D"
+source = "assumption"
+
+[[expression]]""".strip(),
+).replace("(albumin - 40))", "(albumin - 40)) * (1.2 if calprotectin > 1000 else 1)")
+
+
+def test_a_covariate_of_ones_own():
+    model = parse(DECLARED)
+    assert model.required_covariates == ("albumin", "calprotectin", "weight")
+    columns = {"weight": np.full(2, 70.0), "albumin": np.full(2, 40.0), "calprotectin": np.array([700.0, 1400.0])}
+    theta = model.typical_parameters(columns, 2)
+    np.testing.assert_allclose(theta[:, 0], [0.3, 0.36], rtol=1e-14)
+    np.testing.assert_allclose(theta[:, 1], [4.0, 4.0 * 2.0**0.03], rtol=1e-14)
+    with pytest.raises(pk.InputError, match=r"calprotectin \(faecal calprotectin\) is 0 to 20000 ug/g"):
+        model.typical_parameters({**columns, "calprotectin": np.array([1.0, -3.0])}, 2)
+    with pytest.raises(pk.InputError, match=r"give calprotectin \(faecal calprotectin, ug/g\) for every patient"):
+        model.typical_parameters({name: columns[name] for name in ("weight", "albumin")}, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("calprotectin > 1000", "calprotektin > 1000", r"expression.0.factor: 'calprotektin' in .*'calprotectin'"),
+        (
+            'covariate = "calprotectin"',
+            'covariate = "calpro"',
+            r"mine.toml:26: effect.0.covariate: unknown covar",
+        ),
+        ('reference_unit = "ug/g"', 'reference_unit = "mg/g"', r"effect.0: calprotectin is declared in 'ug/g'"),
+        (
+            "covariate.calprotectin]",
+            "covariate.weight]",
+            r"covariate.weight: 'weight' is known already \(body weight, kg",
+        ),
+        ("high = 20000.0", "high = -1.0", r"mine.toml:20: covariate.calprotectin.low: from 0 to -1"),
+        ("covariate.calprotectin]", "covariate.exp]", r"covariate.exp: 'exp' cannot name a covariate"),
+    ],
+)
+def test_faults_of_a_declared_covariate(old, new, message):
+    with pytest.raises(pk.InputError, match=message):
+        parse(DECLARED.replace(old, new), file="mine.toml")
+
+
 def test_antibody_terms_are_off_where_no_titre_is_given():
     model = pk.load("vedolizumab-okamoto-2021")
     columns = {name: np.array([x]) for name, x in

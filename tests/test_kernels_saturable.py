@@ -19,6 +19,7 @@ from naive_saturable import rates_out, simulate_saturable, three_compartments
 
 import pkmodel as pk
 from pkmodel.kernels import layout as at
+from pkmodel.kernels import saturable
 from pkmodel.structure import ALL_PARAMETERS
 
 TOLERANCE = 2e-7
@@ -130,6 +131,27 @@ def test_three_linear_compartments_equal_the_matrix_exponential(data):
     out, _ = ours(theta, events)
     twin = three_compartments(theta, events, TIMES)
     assert error(out[:, 0], twin) < TOLERANCE / 10
+
+
+def test_one_step_is_of_order_five():
+    """A wrong Jacobian would hide behind the error control and only cost steps: it lowers the order.
+
+    The error of one step falls with its sixth power; 2^5 and more for a halved one is well above what an order of four
+    or a wrong Jacobian give.
+    """
+    p = (0.0, 0.3, 0.2, 0.5, 0.3, 0.1, 0.2, 40.0, 8.0, 1 / 3, 0.1, 1.5, math.log(20.0), 0.001, 0.05)
+    y = (100.0, 200.0, 10.0, 5.0, 20.0, 0.0)
+
+    def after(h, steps):
+        now = y
+        for _ in range(steps):
+            now, _, _ = saturable.step(now, h / steps, p)
+        return np.array(now)
+
+    lengths = (1.0, 0.5)
+    errors = [np.abs(after(h, 1) - after(h, 64)) for h in lengths]
+    assert (errors[0] > 1e-9).all()  # well above rounding, in every component
+    assert (errors[0] / errors[1] > 2.0**5).all()
 
 
 def test_parameters_that_change_on_the_way():
@@ -346,6 +368,15 @@ def test_an_antibody_layer_is_refused():
         pk.simulate(
             pk.PopulationModel.simple(CL=0.2, V1=3.0, VMAX=1.0, KM=1.0), pk.Patients.typical(1),
             pk.Regimen.induction("300 mg"), immunogenicity=pk.Immunogenicity.load("infliximab"),
+        )  # fmt: skip
+
+
+def test_a_change_of_clearance_needs_a_clearance():
+    change = pk.ClearanceChange(time=np.array([10.0]), factor=np.array([2.0]))
+    with pytest.raises(pk.InputError, match="'simple' has no linear clearance that could change"):
+        pk.simulate(
+            pk.PopulationModel.simple(V1=3.0, VMAX=1.0, KM=1.0), pk.Patients.typical(1),
+            pk.Regimen.induction("300 mg"), clearance_change=change,
         )  # fmt: skip
 
 
