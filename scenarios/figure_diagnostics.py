@@ -27,13 +27,16 @@ def vpc_figure(check: VisualCheck) -> Figure:
         2 if censored else 1, 1, squeeze=False, height_ratios=[3, 1] if censored else [1], sharex=True
     )
     axes = panels[0, 0]
+    floor = 0.8 * float(np.nanmin(check.level))  # a band that reaches below the limit is drawn down to here
     for k, p in enumerate(PERCENTILES):
-        axes.fill_between(check.middle, check.low[k], check.high[k], color=_BAND[p], alpha=0.35, linewidth=0)
+        low = np.where(np.isnan(check.low[k]), floor, check.low[k])
+        axes.fill_between(check.middle, low, check.high[k], color=_BAND[p], alpha=0.35, linewidth=0)
         axes.plot(
             check.middle, check.observed[k], color=INK, linestyle=_LINE[p], linewidth=1.6, marker="o", markersize=3.5
         )
     axes.plot(check.time, check.level, linestyle="none", marker=".", markersize=3, color="#8a8a8a", alpha=0.5, zorder=0)
     axes.set_yscale("log")
+    axes.set_ylim(bottom=floor)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel(f"{'Corrected level' if check.corrected else 'Level'} (µg/mL)", fontsize=LABEL_SIZE, color=INK)
     dress(axes)
@@ -53,7 +56,8 @@ def vpc_figure(check: VisualCheck) -> Figure:
         f"{'Prediction-corrected v' if check.corrected else 'V'}isual predictive check: {check.name}",
         f"{check.who}. Lines: 5th, 50th and 95th percentile of what was measured; bands: 95 % of the same percentiles "
         f"of replicates of the table. {100 * check.inside():.0f} % of the measured percentiles lie in their bands. "
-        "Dots: levels. A percentile below the limit of quantification is not drawn.",
+        "Dots: levels. A percentile below the limit of quantification (LLOQ) is not drawn; a band that reaches "
+        "there ends at the frame.",
     )
     return figure
 

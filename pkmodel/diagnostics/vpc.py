@@ -42,7 +42,7 @@ class VisualCheck:
     observed
         (percentile, bin) of the measured levels, mg/L; NaN where that percentile is below the limit.
     low, median, high
-        (percentile, bin) 2.5 %, 50 % and 97.5 % of the replicates' percentiles.
+        (percentile, bin) 2.5 %, 50 % and 97.5 % of the replicates' percentiles; NaN where below the limit.
     blq, blq_low, blq_high
         (bin,) share below the limit: measured, and 95 % of the replicates.
     time, level
@@ -68,9 +68,9 @@ class VisualCheck:
     who: str
 
     def inside(self) -> float:
-        """Share of the measured percentiles inside their bands."""
-        known = ~np.isnan(self.observed) & ~np.isnan(self.low)
-        return float(np.mean(((self.observed >= self.low) & (self.observed <= self.high))[known]))
+        """Share of the measured percentiles inside their bands; what is below the limit ranks below everything."""
+        observed, low, high = (np.nan_to_num(x, nan=-np.inf) for x in (self.observed, self.low, self.high))
+        return float(np.mean((observed >= low) & (observed <= high)))
 
     def frame(self) -> pd.DataFrame:
         """One row for each bin and percentile."""
