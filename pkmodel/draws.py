@@ -9,7 +9,7 @@ counterfactuals by construction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pkmodel.errors import InputError
 
 
+@unique
 class Stream(IntEnum):
     """What a random number is for. Numbers are part of every published result: never renumber."""
 
@@ -32,9 +33,12 @@ class Stream(IntEnum):
     ADHERENCE = 10
     COTHERAPY = 11
     POTENCY = 12
+    POSTERIOR = 18  # estimates of one patient
+    FORECAST = 19
     PROPENSITY = 21  # 21 to 29: clinics and what becomes of response
     SAMPLING = 22
     REGAIN = 23
+    RESIDUAL = 30  # users' tables
     ALLOCATION = 31  # 31 to 39: virtual trials, reactions
     DROPOUT = 32
     REACTION = 33

@@ -111,18 +111,27 @@ def correlated(z: Floats, omega: Floats) -> Floats:
 class ResidualError:
     """Combined residual error: ``y = f (1 + proportional e1) + additive e2`` with standard normal e1, e2.
 
+    The variance is ``(proportional f)^2 + additive^2 + 2 correlation proportional additive f``.
+
     Attributes
     ----------
     proportional
         Standard deviation as a fraction of the concentration.
     additive
         Standard deviation in mg/L.
+    correlation
+        Of e1 and e2: 0 adds variances, 1 adds standard deviations, ``proportional f + additive`` (Monolix's
+        "combined1", against "combined2").
     """
 
     proportional: float = 0.0
     additive: float = 0.0
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.correlation <= 1.0:
+            remedy = "give 0 (variances add) to 1 (standard deviations add)"
+            raise InputError.one(f"a correlation of {self.correlation:g}", remedy, key="correlation")
         for name in ("proportional", "additive"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -130,4 +139,7 @@ class ResidualError:
 
     def sd(self, concentration: Floats) -> Floats:
         """Return the standard deviation (mg/L) of a sample at each true ``concentration`` (mg/L)."""
-        return np.hypot(self.proportional * concentration, self.additive)
+        if self.correlation == 0.0:
+            return np.hypot(self.proportional * concentration, self.additive)
+        p, a = self.proportional * concentration, self.additive
+        return np.asarray(np.sqrt(p * p + a * a + 2.0 * self.correlation * p * a))

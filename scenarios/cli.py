@@ -7,15 +7,14 @@ bad input.  Everything that takes time to import is imported inside the verb tha
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pkmodel import __version__
-from scenarios import cli_trials
+from scenarios import cli_session, cli_trials
+from scenarios.console import progress_bar, warnings_told
 
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
@@ -27,8 +26,6 @@ _DEFAULTS = {"patients": 1000, "seed": 1, "keep": "summary"}
 _COUNT, _SEED = click.IntRange(1, 2**32), click.IntRange(0, 2**64 - 1)
 _PATH, _KEEP = click.Path(path_type=Path), click.Choice(["summary", "trajectories"])
 _SET_HELP = "Change a key of the scenario, e.g. arm.scheduled.adherence.missed=0.15. May be repeated."
-
-Progress = Callable[[float], None]
 
 
 class _Group(click.Group):
@@ -110,7 +107,7 @@ def run(
 
     A protocol.toml that an earlier run wrote is such a file: it repeats that run.
     """
-    with _warnings_told():
+    with warnings_told():
         _use_threads(threads)
         trial = _scenario(scenario, settings, window)
         how = _how(trial, patients, seed, keep)
@@ -161,7 +158,10 @@ def validate(quick: bool, out: Path | None) -> None:
         click.echo(path)
 
 
-for _command in (cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command):
+for _command in (
+    cli_session.check, cli_session.whatif, cli_session.vpc,
+    cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command,
+):  # fmt: skip
     cli.add_command(_command)
 
 
@@ -211,7 +211,7 @@ def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None, *, ledg
     from scenarios.scoring import score
 
     _warn_of_versions(trial)
-    with _progress(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
+    with progress_bar(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
         pages = Ledger() if ledger else None
         result = run_scenario(trial, progress=progress, ledger=pages, **how)
     scores, comparison = score(result, trial.window), compare(result, window=trial.window)
@@ -220,44 +220,6 @@ def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None, *, ledg
 
         write_outputs(folder, result, trial, scores, comparison, how, pages)
     return [scores.text(), comparison.text(weekly=False)][: len(trial.arms)]
-
-
-@contextmanager
-def _progress(text: str) -> Iterator[Progress | None]:
-    """A bar on standard error; none where nobody is watching."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
-
-
-@contextmanager
-def _warnings_told() -> Iterator[None]:
-    """Say our own warnings once each, in one line, without the place in the code."""
-    import warnings
-
-    from pkmodel.errors import PkWarning
-
-    told: set[str] = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PkWarning)
-        usual = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-            if not issubclass(category, PkWarning):
-                usual(message, category, *rest, **more)
-            elif str(message) not in told:
-                told.add(str(message))
-                click.echo(f"Warning: {message}", err=True)
-
-        warnings.showwarning = show
-        yield
 
 
 def _warn_of_versions(trial: Scenario) -> None:
