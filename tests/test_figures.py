@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from synthetic import LLOQ, synthetic
 
 from scenarios import figures
-from scenarios.canvas import STYLES
+from scenarios.figures.canvas import STYLES
 from scenarios.scoring import score
 
 ARMS = ("scheduled", "episodic", "escalated")

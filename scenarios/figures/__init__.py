@@ -1,0 +1,48 @@
+"""Pictures of results, one file for each kind of picture.
+
+Each function returns a `matplotlib.figure.Figure`; given an `Axes` it draws there instead and returns the figure of
+those axes. Nothing touches pyplot, so any number can be drawn at once. Pictures of a result show what was measured,
+with the numbers of the score table; where the truth of the simulation is drawn, the picture says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenarios.figures.canvas import DPI
+from scenarios.figures.differences import differences
+from scenarios.figures.shares import antibody_incidence, share_in_window
+from scenarios.figures.survival import antibody_free
+from scenarios.figures.troughs import troughs
+from scenarios.figures.zones import zones
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pkmodel.windows import TargetWindow
+
+__all__ = [
+    "FIGURES",
+    "antibody_free",
+    "antibody_incidence",
+    "differences",
+    "save_all",
+    "share_in_window",
+    "troughs",
+    "zones",
+]
+
+FIGURES = {"troughs.png": troughs, "in_window.png": share_in_window, "antibodies.png": antibody_incidence}
+"""The files that every run leaves."""
+
+
+def save_all(result: xr.Dataset, window: str | TargetWindow | None, directory: str | Path) -> list[Path]:
+    """Write every figure as PNG (150 dots per inch) into an existing directory; return the paths."""
+    paths = []
+    for name, draw in FIGURES.items():
+        path = Path(directory) / name
+        # No software entry: the same picture is then the same file, whatever wrote it.
+        draw(result, window).savefig(path, dpi=DPI, metadata={"Software": None})
+        paths.append(path)
+    return paths
