@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scenarios.tables import CompareTable, ScoreTable
 
 PROTOCOL = "protocol.toml"
-SCORES, COMPARISON, RESULT = "scores.csv", "compare.csv", "result.nc"
-WRITTEN = (SCORES, COMPARISON, RESULT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+SCORES, COMPARISON, RESULT, REPORT = "scores.csv", "compare.csv", "result.nc", "report.html"
+WRITTEN = (SCORES, COMPARISON, RESULT, REPORT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
 _RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
 
@@ -112,13 +112,16 @@ def write_outputs(
         If the disk refuses.
     """
     from scenarios.figures import save_all
+    from scenarios.report import report_html
 
     with _telling(folder):
         scores.to_csv(folder / SCORES)
         comparison.to_csv(folder / COMPARISON)
         portable = result.assign_attrs(_without_paths(result.attrs, scenario))
         portable.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
-        save_all(result, scenario.window, folder)
+        drawn = save_all(result, scenario.window, folder)
+        report = report_html(result, scenario, scores, comparison, run, drawn)
+        (folder / REPORT).write_text(report, encoding="utf-8", newline="\n")
         for name, source in copied_inputs(scenario).items():
             shutil.copyfile(source, folder / name)
         (folder / PROTOCOL).write_text(protocol_text(scenario, run), encoding="utf-8", newline="\n")

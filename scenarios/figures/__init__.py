@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenarios.figures.canvas import DPI
+from scenarios.figures.canvas import DPI, settle
 from scenarios.figures.differences import differences
 from scenarios.figures.shares import antibody_incidence, share_in_window
 from scenarios.figures.survival import antibody_free
@@ -19,6 +19,7 @@ from scenarios.figures.zones import zones
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
 
@@ -37,12 +38,18 @@ FIGURES = {"troughs.png": troughs, "in_window.png": share_in_window, "antibodies
 """The files that every run leaves."""
 
 
-def save_all(result: xr.Dataset, window: str | TargetWindow | None, directory: str | Path) -> list[Path]:
-    """Write every figure as PNG (150 dots per inch) into an existing directory; return the paths."""
-    paths = []
+def save_all(result: xr.Dataset, window: str | TargetWindow | None, directory: str | Path) -> dict[str, Figure]:
+    """Write every figure as PNG (150 dots per inch) into an existing directory.
+
+    Returns
+    -------
+    dict
+        The figures by the name of the function that draws them, for whoever needs them again.
+    """
+    drawn = {}
     for name, draw in FIGURES.items():
-        path = Path(directory) / name
+        drawn[draw.__name__] = figure = draw(result, window)
+        settle(figure)
         # No software entry: the same picture is then the same file, whatever wrote it.
-        draw(result, window).savefig(path, dpi=DPI, metadata={"Software": None})
-        paths.append(path)
-    return paths
+        figure.savefig(Path(directory) / name, dpi=DPI, metadata={"Software": None})
+    return drawn

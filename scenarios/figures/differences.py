@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pkmodel.errors import InputError
 from scenarios.comparing import compare
 from scenarios.figures.canvas import FAINT, GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish, style_of
@@ -100,20 +102,17 @@ def _groups(table: CompareTable) -> dict[str, list[Line]]:
 
 def _panel(axes: Axes, table: CompareTable, lines: list[Line], unit: str, arms: list[str]) -> list[Entry]:
     """Draw one unit: a row for each line, the arms below each other in it."""
-    frame = table.frame.set_index(["arm", "metric", "visit"])
+    cells = table.cells()
     entries: list[Entry] = []
     for number, arm in enumerate(arms):
         style = style_of(number + 1)  # the reference has the first style in all other pictures
         aside = (number - (len(arms) - 1) / 2) * 0.8 / max(len(arms), 2)
-        rows = [frame.loc[(arm, line.metric, line.visit)] for line in lines]
-        middle = [float(row["difference"]) for row in rows]
-        error = [
-            [max(mid - float(row["low"]), 0.0) for mid, row in zip(middle, rows, strict=True)],
-            [max(float(row["high"]) - mid, 0.0) for mid, row in zip(middle, rows, strict=True)],
-        ]
+        rows = [cells[arm, line.metric, line.visit] for line in lines]
+        middle = [row.value for row in rows]
+        error = [[row.value - row.low for row in rows], [row.high - row.value for row in rows]]
         handle = axes.errorbar(
-            middle, [place + aside for place in range(len(lines))], xerr=error, linestyle="none", color=style.colour,
-            marker=style.marker, markersize=6.5, elinewidth=1.8, capsize=3, label=arm, zorder=3,
+            middle, np.arange(len(lines)) + aside, xerr=np.maximum(error, 0.0), linestyle="none",
+            color=style.colour, marker=style.marker, markersize=6.5, elinewidth=1.8, capsize=3, label=arm, zorder=3,
         )  # fmt: skip
         entries.append((handle, arm))
     dress(axes)

@@ -14,11 +14,11 @@ from scenarios.metrics import METRICS, ArmReadout, choose_window
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     from pkmodel.windows import TargetWindow
+    from scenarios.figures.canvas import Entry
     from scenarios.intervals import FloatArray
 
 LABEL = "Patients without antibody (%)"
@@ -43,7 +43,7 @@ def antibody_free(result: xr.Dataset, window: str | TargetWindow | None = None, 
         _by_assay(tolerant, arm, "ada_drug_tolerant", number)
         _by_assay(sensitive, arm, "ada_drug_sensitive", number)
     onset = result["onset_time"].transpose("arm", "patient").values
-    entries: list[tuple[Line2D | ErrorbarContainer, str]] = [
+    entries: list[Entry] = [
         (_truth(truth, arm, days, number), arm.name) for number, (arm, days) in enumerate(zip(arms, onset, strict=True))
     ]
     titles = (

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
@@ -92,16 +93,16 @@ def zones(
         f"Below, in and above the target window: {window_text(target)}",
         f"{who(result)} Measured {result.attrs['drug']} troughs; a level below the limit of quantification counts as "
         f"below the window. 95 % Monte-Carlo interval of each share: ±{widest:.1f} percentage points or less (Wilson).",
-        [(handle, words) for handle, (_, words, _, _) in zip(handles, ZONES, strict=True)],
+        list(zip(handles, (words for _, words, _, _ in ZONES), strict=True)),
     )
     return figure
 
 
-def _draw(axes: Axes, arm: ArmReadout, *, wide: bool) -> list[Artist]:
+def _draw(axes: Axes, arm: ArmReadout, *, wide: bool) -> list[Artist | ErrorbarContainer]:
     """Stacked bars, evenly spaced; `wide` leaves room for numbers in them."""
-    places = np.arange(len(arm.weeks))
+    places = range(len(arm.weeks))
     floor = np.zeros(len(arm.weeks))
-    handles: list[Artist] = []
+    handles: list[Artist | ErrorbarContainer] = []
     for metric, words, colour, ink in ZONES:
         shares = np.array([reading.sample.interval().estimate for reading in METRICS[metric](arm)])
         bars = axes.bar(places, shares, 0.86, bottom=floor, color=colour, edgecolor="white", linewidth=0.8, label=words)
