@@ -10,9 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenarios.figures.canvas import DPI, settle
+from scenarios.canvas import DPI, settle
 from scenarios.figures.differences import differences
+from scenarios.figures.dose_grid import dose_grid
+from scenarios.figures.evidence import forest
+from scenarios.figures.exposure import exposure_response
+from scenarios.figures.flow import decision_flow
 from scenarios.figures.shares import antibody_incidence, share_in_window
+from scenarios.figures.story import story
 from scenarios.figures.survival import antibody_free
 from scenarios.figures.troughs import troughs
 from scenarios.figures.zones import zones
@@ -27,9 +32,14 @@ __all__ = [
     "FIGURES",
     "antibody_free",
     "antibody_incidence",
+    "decision_flow",
     "differences",
+    "dose_grid",
+    "exposure_response",
+    "forest",
     "save_all",
     "share_in_window",
+    "story",
     "troughs",
     "zones",
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkmodel.errors import InputError
+from scenarios.canvas import FAINT, GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish, style_of
 from scenarios.comparing import compare
-from scenarios.figures.canvas import FAINT, GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish, style_of
 from scenarios.figures.readouts import who
 from scenarios.metrics import arm_names
 from scenarios.page import Line, key_section
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
-    from scenarios.figures.canvas import Entry
+    from scenarios.canvas import Entry
     from scenarios.tables import CompareTable
 
 _POINTS = "percentage points"

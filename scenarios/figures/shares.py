@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenarios.figures.canvas import (
+from scenarios.canvas import (
     dress,
     figure_of,
     finish,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pkmodel.windows import TargetWindow
-    from scenarios.figures.canvas import Entry
+    from scenarios.canvas import Entry
 
 BARS = "Bars: 95 % Monte-Carlo interval (Wilson)."
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenarios.figures.canvas import dress, figure_of, finish, panel_title, panels, percent_axis, style_of, week_axis
+from scenarios.canvas import dress, figure_of, finish, panel_title, panels, percent_axis, style_of, week_axis
 from scenarios.figures.readouts import readouts, who
 from scenarios.intervals import wilson
 from scenarios.metrics import METRICS, ArmReadout, choose_window
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
     from pkmodel.windows import TargetWindow
-    from scenarios.figures.canvas import Entry
+    from scenarios.canvas import Entry
     from scenarios.intervals import FloatArray
 
 LABEL = "Patients without antibody (%)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenarios.figures.canvas import (
+from scenarios.canvas import (
     FAINT,
     STRIP,
     Style,

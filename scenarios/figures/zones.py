@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkmodel.errors import unknown_name
-from scenarios.figures.canvas import (
+from scenarios.canvas import (
     GREY,
     INK,
     LABEL_SIZE,

@@ -43,7 +43,7 @@ def pictures(
 ) -> list[Picture]:
     """Pictures of a result, drawn unless they are among those already `drawn` (by name of their function)."""
     from scenarios import figures
-    from scenarios.figures.canvas import settle
+    from scenarios.canvas import settle
 
     several = result.sizes["arm"] > 1
     last = max((visit for _, _, visit in scores.cells() if visit), key=float)

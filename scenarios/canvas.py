@@ -1,4 +1,4 @@
-"""How the pictures look: colours, axes, captions; what they show is in the files beside it.
+"""How the pictures look: colours, axes, captions; what they show is in `scenarios.figures`.
 
 Arms differ in colour (Okabe and Ito, safe for colour-blind eyes, https://jfly.uni-koeln.de/color/), in line
 style and in marker, so the pictures survive a grey printer.
