@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pkmodel import __version__
+from scenarios.cli_teach import page_command
 
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
@@ -135,6 +136,9 @@ def validate(quick: bool, out: Path | None) -> None:
         click.echo(path)
 
 
+cli.add_command(page_command)
+
+
 def main() -> None:
     """Entry point of the command ``pkmodel``."""
     for stream in (sys.stdout, sys.stderr):
@@ -180,7 +184,7 @@ def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> list
     from scenarios.scoring import score
 
     _warn_of_versions(trial)
-    with _progress(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
+    with progress_bar(f"{trial.name}: {len(trial.arms)} arms, {how['patients']:,} patients") as progress:
         result = run_scenario(trial, progress=progress, **how)
     scores, comparison = score(result, trial.window), compare(result, window=trial.window)
     if folder is not None:
@@ -191,7 +195,7 @@ def _simulate(trial: Scenario, how: dict[str, Any], folder: Path | None) -> list
 
 
 @contextmanager
-def _progress(text: str) -> Iterator[Progress | None]:
+def progress_bar(text: str) -> Iterator[Progress | None]:
     """A bar on standard error; none where nobody is watching."""
     if not sys.stderr.isatty():
         yield None
