@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from pkmodel.windows import TargetWindow
-    from scenarios.intervals import FloatArray
+    from scenarios.intervals import FloatArray, Interval
     from scenarios.lesson.lesson_file import LessonFile
     from scenarios.scenario import Scenario
 
@@ -169,9 +169,12 @@ def _cell(result: xr.Dataset, arm: str, window: TargetWindow) -> Cell:
     def by_visit(metric: str) -> list[float]:
         return [0.0, *(_short(r.sample.interval().estimate) for r in METRICS[metric](read) if r.visit)]
 
+    def found(metric: str, visit: str = "") -> Interval:
+        (one,) = (r.sample.interval() for r in METRICS[metric](read) if r.visit == visit)
+        return one
+
     def value(metric: str, visit: str = "") -> float:
-        (found,) = (r.sample.interval() for r in METRICS[metric](read) if r.visit == visit)
-        return _short(found.estimate)
+        return _short(found(metric, visit).estimate)
 
     return {
         "level": [[_short(float(level)) for level in row] for row in levels],
@@ -180,7 +183,7 @@ def _cell(result: xr.Dataset, arm: str, window: TargetWindow) -> Cell:
         "sensitive": by_visit("ada_drug_sensitive"),
         "seen": _seen(read.ada_drug_sensitive, read.ada_drug_tolerant, onset, float(result.attrs["duration_d"])),
         "median": value("trough_median", last),
-        "low": bool(np.count_nonzero(read.blq[:, -1]) > read.blq.shape[0] // 2),
+        "low": found("trough_median", last).at_limit,
         "window": value("in_window", last),
         "loss": value("loss_of_response"),
         "drug": round(value("drug_per_year")),

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from conftest import Watched
+from watching import Watched
 
 from scenarios import lesson
 
@@ -159,7 +159,8 @@ def test_nothing_runs_out_of_the_page(page: Any, width: int) -> None:
     clipped = page.evaluate(
         """() => [...document.querySelectorAll('svg text')].filter((text) => {
           const box = text.getBoundingClientRect(), frame = text.ownerSVGElement.getBoundingClientRect();
-          return box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+          return box.left < frame.left - 1 || box.right > frame.right + 1
+            || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
         }).map((text) => text.textContent)"""
     )
     assert clipped == []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Watched
+from watching import Watched
 
 from scenarios.comparing import compare
 from scenarios.report import report_html
