@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,8 @@ def simulate(lesson: LessonFile, progress: Callable[[float], None] | None = None
         result = run(trial, patients=lesson.patients, seed=lesson.seed, keep="trajectories")
         window = choose_window(result)
         for key in batch:
-            cells[_text(key)] = _cell(result, _text(key), window)
+            demand = _chosen(lesson, key).get("timing") == "episodic"
+            cells[_text(key)] = summary(result, _text(key), window, demand=demand)
         if progress is not None:
             progress((first + len(batch)) / len(keys))
     assert window is not None
@@ -105,12 +106,33 @@ def _trial(base: Scenario, lesson: LessonFile, batch: Sequence[tuple[int, ...]])
 
 
 def _arm(base: Scenario, lesson: LessonFile, key: tuple[int, ...]) -> dict[str, Any]:
-    chosen = _USUAL | _chosen(lesson, key)
-    until = f"{base.duration / 7.0:g} weeks"
-    # a scenario refuses names of digits alone as it would a list's index
-    arm: dict[str, Any] = {"name": _text(key), "dosing": []}
-    dose = chosen.get("dose", _dose_of(base))
-    arm["dosing"].append({"dose": dose, "weeks": list(lesson.induction_weeks)})
+    chosen = {"dose": _dose_of(base)} | _chosen(lesson, key)
+    return arm_of(chosen, name=_text(key), induction=lesson.induction_weeks, weeks=base.duration / 7.0)
+
+
+def arm_of(chosen: Mapping[str, str], *, name: str, induction: Sequence[float], weeks: float) -> dict[str, Any]:
+    """An arm as a scenario file has it.
+
+    Parameters
+    ----------
+    chosen
+        What controls set: dose, and where it is not as usual interval, timing, immunomodulator, premedication.
+    name
+        Of the arm; not digits alone.
+    induction
+        Weeks of the first doses.
+    weeks
+        Length of the trial.
+
+    Raises
+    ------
+    InputError
+        For a timing that is not "scheduled" or "episodic".
+    """
+    chosen = _USUAL | dict(chosen)
+    until = f"{weeks:g} weeks"
+    dose = chosen["dose"]
+    arm: dict[str, Any] = {"name": name, "dosing": [{"dose": dose, "weeks": list(induction)}]}
     if chosen["timing"] == "scheduled":
         arm["dosing"].append({"dose": dose, "every": chosen.get("interval", "8 weeks"), "until": until})
     elif chosen["timing"] == "episodic":
@@ -156,8 +178,20 @@ def _about(lesson: LessonFile, base: Scenario, window: TargetWindow) -> dict[str
     }
 
 
-def _cell(result: xr.Dataset, arm: str, window: TargetWindow) -> Cell:
-    """Summary of one combination: curves by week, and what the tables of a run say."""
+def summary(result: xr.Dataset, arm: str, window: TargetWindow, *, demand: bool) -> Cell:
+    """What `drawing.js` draws of an arm: curves by week, and what the tables of a run say.
+
+    Parameters
+    ----------
+    result
+        Dataset of a run that kept trajectories, with decisions at least weekly.
+    arm
+        Name of the arm.
+    window
+        Target window.
+    demand
+        Doses are given on demand: a level at a visit is then no trough.
+    """
     one = result.sel(arm=arm)
     read = readout(result, arm, window)
     weekly = np.flatnonzero(result["time"].values % 7.0 == 0.0)
@@ -189,6 +223,7 @@ def _cell(result: xr.Dataset, arm: str, window: TargetWindow) -> Cell:
         "drug": round(value("drug_per_year")),
         "doses": value("doses_per_year"),
         "inconclusive": value("ada_inconclusive"),
+        "demand": demand,
     }
 
 
