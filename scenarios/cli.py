@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pkmodel import __version__
-from scenarios.cli_teach import page_command
+from scenarios.cli_teach import app_command, page_command
 
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
@@ -137,6 +137,7 @@ def validate(quick: bool, out: Path | None) -> None:
 
 
 cli.add_command(page_command)
+cli.add_command(app_command)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Commands for teaching: ``pkmodel page``."""
+"""Commands for teaching: ``pkmodel page`` and ``pkmodel app``."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def page_command(name: str, out: Path | None) -> None:
         said = error.strerror or str(error)
         raise InputError.one(f"cannot write {target}: {said}", "name a file you can write", key="--out") from error
     click.echo(target)
+
+
+@click.command("app")
+@click.option("--port", type=click.IntRange(1024, 65535), default=8000, show_default=True, help="Of this machine.")
+def app_command(port: int) -> None:
+    """Serve the live app to browsers of this machine, until you press Ctrl+C."""
+    from scenarios.app import HOST, serve
+
+    click.echo(f"http://{HOST}:{port}")
+    serve(port)
