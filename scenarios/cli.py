@@ -20,7 +20,7 @@ from scenarios.cli_teach import app_command, page_command
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
 
-KINDS = ("models", "scenarios", "windows", "policies", "cohorts")
+KINDS = ("models", "scenarios", "windows", "policies", "cohorts", "pages")
 _MISUSE = 2
 _DEFAULTS = {"patients": 1000, "seed": 1, "keep": "summary"}
 
@@ -60,7 +60,7 @@ def cli() -> None:
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 def list_names(kind: str) -> None:
-    """List the MODELS, SCENARIOS, WINDOWS, POLICIES or COHORTS there are."""
+    """List the MODELS, SCENARIOS, WINDOWS, POLICIES, COHORTS or PAGES there are."""
     from scenarios.catalog import listing, table
 
     for line in table(listing(kind)):
@@ -70,7 +70,7 @@ def list_names(kind: str) -> None:
 @cli.command("show")
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a model, scenario, window, policy or cohort in full."""
+    """Show a model, scenario, window, policy, cohort or page in full."""
     from scenarios.catalog import describe
 
     click.echo(describe(name), nl=False)

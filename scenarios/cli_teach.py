@@ -15,7 +15,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 def page_command(name: str, out: Path | None) -> None:
     """Write a lesson as one HTML page: sliders over simulations made beforehand, no server needed.
 
-    NAME is a lesson of the package or a TOML file of yours.
+    NAME is a lesson of the package ('pkmodel list pages') or a TOML file of yours.
     """
     from pkmodel.errors import InputError
     from scenarios import lesson
