@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from watching import Watched
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright  # here: other tests are collected without it
+
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.fail("no chromium: apt-get install chromium, or name it in CHROMIUM")
-    with playwright.sync_playwright() as drive:
+    with sync_playwright() as drive:
         # root in a container has no sandbox to offer; nothing but our own files is opened
         started = drive.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started

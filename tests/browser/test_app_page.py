@@ -22,7 +22,6 @@ from scenarios.scenario import Scenario
 from scenarios.scoring import score
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("shiny", reason="pip install -e '.[app]'")
 
 START = "window.before = document.getElementById('level').innerHTML; window.began = performance.now();"
 DRAWN = "document.getElementById('level').innerHTML !== window.before"
