@@ -65,7 +65,8 @@ def simulate(lesson: LessonFile, progress: Callable[[float], None] | None = None
     for first in range(0, len(keys), _BATCH):
         batch = keys[first : first + _BATCH]
         trial = _trial(base, lesson, batch)
-        result = run(trial, patients=lesson.patients, seed=lesson.seed, keep="trajectories")
+        # One thread: a week of some hundred patients is over before others have started.
+        result = run(trial, patients=lesson.patients, seed=lesson.seed, keep="trajectories", threads=1)
         window = choose_window(result)
         for key in batch:
             demand = _chosen(lesson, key).get("timing") == "episodic"
