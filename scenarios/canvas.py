@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pkmodel.windows import TargetWindow
 
-    Entry = tuple[ErrorbarContainer, str]
+    Entry = tuple[Artist | ErrorbarContainer, str]
     """Entry of a legend."""
 
 DPI = 150
@@ -211,6 +211,19 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
             borderaxespad=0.0,
         )
     figure.text(edge, 0.09 / total, "\n".join(caption_lines), fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left")
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out for good, with places rounded.
+
+    The solver behind the layout gives last digits that vary from run to run; rounded, equal pictures become equal
+    files.
+    """
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(edge), 5) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
+    figure.set_layout_engine("none")
 
 
 def _legend_columns(texts: Sequence[str], width: float) -> int:

@@ -14,6 +14,7 @@ Entries = dict[str, str]
 """Name to one line of text."""
 
 _HERE = Path(__file__).parent / "data"
+_PAGES = Path(__file__).parent / "lesson" / "data"
 
 
 def listing(kind: str) -> Entries:
@@ -69,6 +70,10 @@ def _cohorts() -> Entries:
 
 def _models() -> Entries:
     return _titles(_model_directory())
+
+
+def _pages() -> Entries:
+    return _titles(_PAGES)
 
 
 def _policies() -> Entries:
@@ -139,6 +144,7 @@ KINDS: dict[str, Callable[[], Entries]] = {
     "windows": _windows,
     "policies": _policies,
     "cohorts": _cohorts,
+    "pages": _pages,
 }
 _TEXTS: dict[str, Callable[[str], str]] = {
     "models": _file_text(_model_directory),
@@ -146,4 +152,5 @@ _TEXTS: dict[str, Callable[[str], str]] = {
     "windows": _window_text,
     "policies": _policy_text,
     "cohorts": _file_text(lambda: _HERE / "cohorts"),
+    "pages": _file_text(lambda: _PAGES),
 }

@@ -14,12 +14,13 @@ import click
 
 from pkmodel import __version__
 from scenarios import cli_session, cli_trials
+from scenarios.cli_teach import app_command, page_command
 from scenarios.console import progress_bar, warnings_told
 
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
 
-KINDS = ("models", "scenarios", "windows", "policies", "cohorts")
+KINDS = ("models", "scenarios", "windows", "policies", "cohorts", "pages")
 _MISUSE = 2
 _DEFAULTS = {"patients": 1000, "seed": 1, "keep": "summary"}
 
@@ -57,7 +58,7 @@ def cli() -> None:
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 def list_names(kind: str) -> None:
-    """List the MODELS, SCENARIOS, WINDOWS, POLICIES or COHORTS there are."""
+    """List the MODELS, SCENARIOS, WINDOWS, POLICIES, COHORTS or PAGES there are."""
     from scenarios.catalog import listing, table
 
     for line in table(listing(kind)):
@@ -67,7 +68,7 @@ def list_names(kind: str) -> None:
 @cli.command("show")
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a model, scenario, window, policy or cohort in full."""
+    """Show a model, scenario, window, policy, cohort or page in full."""
     from scenarios.catalog import describe
 
     click.echo(describe(name), nl=False)
@@ -135,7 +136,7 @@ def explain(result: Path, patient: int, arm: str | None, out: Path | None) -> No
     """
     from scenarios.explaining import explain as tell
 
-    with _warnings_told():
+    with warnings_told():
         story = tell(result, patient, arm)
     if out is not None:
         from scenarios.figure_story import save
@@ -161,6 +162,7 @@ def validate(quick: bool, out: Path | None) -> None:
 for _command in (
     cli_session.check, cli_session.whatif, cli_session.vpc,
     cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command,
+    page_command, app_command,
 ):  # fmt: skip
     cli.add_command(_command)
 

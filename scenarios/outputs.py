@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from scenarios.tables import CompareTable, ScoreTable
 
 PROTOCOL = "protocol.toml"
-SCORES, COMPARISON, RESULT, LEDGER = "scores.csv", "compare.csv", "result.nc", "ledger.csv"
-WRITTEN = (SCORES, COMPARISON, RESULT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
+SCORES, COMPARISON, RESULT, REPORT, LEDGER = "scores.csv", "compare.csv", "result.nc", "report.html", "ledger.csv"
+WRITTEN = (SCORES, COMPARISON, RESULT, REPORT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
 _OURS = (*WRITTEN, LEDGER)
 _RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
@@ -117,6 +117,7 @@ def write_outputs(
         If the disk refuses.
     """
     from scenarios.figures import save_all
+    from scenarios.report import report_html
 
     with _telling(folder):
         scores.to_csv(folder / SCORES)
@@ -125,7 +126,9 @@ def write_outputs(
         portable.to_netcdf(folder / RESULT, engine="h5netcdf", encoding=_compressed(result))
         if ledger is not None:
             ledger.write_csv(folder / LEDGER)
-        save_all(result, scenario.window, folder)
+        drawn = save_all(result, scenario.window, folder)
+        report = report_html(result, scenario, scores, comparison, run, drawn)
+        (folder / REPORT).write_text(report, encoding="utf-8", newline="\n")
         for name, source in copied_inputs(scenario).items():
             shutil.copyfile(source, folder / name)
         (folder / PROTOCOL).write_text(protocol_text(scenario, run), encoding="utf-8", newline="\n")

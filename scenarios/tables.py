@@ -76,10 +76,8 @@ class Table:
         weekly
             False for the key results alone.
         """
-        cells = self._cells()
-        present = {(metric, visit) for _, metric, visit in cells}
-        key = [key_section(self.heading, present, self.RESPONDERS)]
-        parts = [part for part in (key, list(weekly_sections(present))) if any(lines for _, lines in part)]
+        cells = self.cells()
+        parts = self._parts(cells)
         above = (*self.heading.lines(), *self._how_to_read())
         out = [wrapped for line in above for wrapped in textwrap.wrap(line, width, subsequent_indent="  ")]
         margin = _label_width([section for part in parts for section in part])
@@ -89,7 +87,35 @@ class Table:
                 out += ["", *self._block(cells, part, columns, margin)]
         return "\n".join(line.rstrip() for line in out)
 
-    def _cells(self) -> dict[Key, Cell]:
+    def arms(self) -> list[str]:
+        """Arms of the table, in its order."""
+        return list(dict.fromkeys(self.frame["arm"].tolist()))
+
+    def sections(self, *, weekly: bool = True) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+        """Return what the page says, for a page of another kind: titles, and labels with one entry for each arm.
+
+        Parameters
+        ----------
+        weekly
+            False for the key results alone.
+        """
+        cells = self.cells()
+        parts = self._parts(cells)
+        return [
+            (title, [(line.label, [self._entry(line, cells.get((arm, line.metric, line.visit))) for arm in self.arms()])
+                     for line in lines])
+            for part in (parts if weekly else parts[:1])
+            for title, lines in part
+        ]  # fmt: skip
+
+    def _parts(self, cells: dict[Key, Cell]) -> list[list[Section]]:
+        """Key results, then week by week; without parts that have no lines."""
+        present = {(metric, visit) for _, metric, visit in cells}
+        key = [key_section(self.heading, present, self.RESPONDERS)]
+        return [part for part in (key, list(weekly_sections(present))) if any(lines for _, lines in part)]
+
+    def cells(self) -> dict[Key, Cell]:
+        """Rows of the frame by arm, metric and visit."""
         frame = self.frame
         columns = (frame[name].tolist() for name in (self.VALUE, "low", "high", "n", "unit"))
         cells = (

@@ -6,6 +6,7 @@ Plain NumPy; no simulator, so a fault there cannot hide one here.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 LLOQ = 0.3
@@ -87,3 +88,82 @@ def synthetic(
             "assay_drug_tolerant": "idkmonitor",
         },
     )
+
+
+def synthetic_ledger(result: xr.Dataset) -> pd.DataFrame:
+    """Ledger of a made-up algorithm in the columns of a real one: a dose at every visit, results at once."""
+    rows = []
+    for i, arm in enumerate(result["arm"].values.tolist()):
+        for j, patient in enumerate(result["patient"].values.tolist()):
+            dose, interval = 350.0, 56.0
+            for k, week in enumerate(result["visit"].values.tolist()):
+                at = {str(name): values.values[i, j, k] for name, values in result.items() if "visit" in values.dims}
+                codes = {name: int(at[name]) for name in ("ada_drug_sensitive", "ada_drug_tolerant")}
+                titre = float(at["antibody_total"])
+                decision, reason = "continue", "as planned"
+                if week >= 14.0 and at["trough_blq"] and codes["ada_drug_tolerant"]:
+                    decision, reason = "escalate-dose", "low titre"
+                    if titre > 1.5:
+                        decision, reason = "switch-within-class", "high titre"
+                elif week >= 14.0 and at["trough_measured"] < 2.0:
+                    decision, reason = "escalate-interval", "trough below 2 ug/mL"
+                dose = dose * 2 if decision == "escalate-dose" and dose < 500 else dose
+                rows.append(
+                    {
+                        "arm": arm, "patient": patient, "day": 7.0 * week, "week": week, "drug": "infliximab",
+                        "level_ug_per_mL": at["trough_measured"], "blq": int(at["trough_blq"]), **codes,
+                        "titre_ug_per_mL_eq": titre if codes["ada_drug_tolerant"] else np.nan,
+                        "symptoms": int(week >= 14.0 and bool(at["trough_blq"])), "sampled_day": 7.0 * week,
+                        "decision": decision, "reason": reason, "dose_mg": dose, "interval_d": interval,
+                        "next_dose_mg": dose,
+                    }
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def with_trajectories(result: xr.Dataset) -> xr.Dataset:
+    """The same result with `concentration` at weekly decision days: exponential fall to each visit's true level."""
+    weeks = result["visit"].values
+    time = np.arange(0.0, 7.0 * weeks[-1] + 1.0, 7.0)
+    true = result["trough"].values
+    later = np.minimum(np.searchsorted(weeks * 7.0, time, side="left"), weeks.size - 1)
+    levels = true[:, :, later] * np.exp(0.3 * (weeks[later] * 7.0 - time) / 7.0)
+    return result.assign(concentration=(("arm", "patient", "time"), levels)).assign_coords(time=time)
+
+
+def synthetic_grid() -> pd.DataFrame:
+    """Probability of a target by dose and interval, some of it not allowed."""
+    pairs = [(dose, weeks) for dose in (3.0, 5.0, 7.5, 10.0) for weeks in (4.0, 6.0, 8.0, 10.0)]
+    rate = np.array([dose / weeks for dose, weeks in pairs])
+    return pd.DataFrame(
+        {
+            "dose": [dose for dose, _ in pairs],
+            "interval": [weeks for _, weeks in pairs],
+            "probability": 1 / (1 + np.exp(4.0 - 4.0 * rate)),
+            "feasible": rate <= 1.3,
+        }
+    )
+
+
+def synthetic_evidence() -> pd.DataFrame:
+    """Published figures and predictions of every role, one without interval, one missed."""
+    roles = ["calibration", "calibration", "validation", "validation", "same-cohort", "context"]
+    published = np.array([15.0, 62.0, 43.0, 8.0, 30.0, 3.4])
+    frame = pd.DataFrame(
+        {
+            "label": [f"study {k} (READ)" for k in range(6)],
+            "unit": ["percent"] * 5 + ["µg/mL"],
+            "role": roles,
+            "published": published,
+            "low": published * 0.8,
+            "high": published * 1.2,
+            "accept_low": published * 0.75,
+            "accept_high": published * 1.3,
+            "predicted": published * np.array([1.02, 0.95, 1.6, 1.1, 0.9, 1.05]),
+            "predicted_low": published * 0.85,
+            "predicted_high": published * 1.7,
+            "met": [True, True, False, True, True, True],
+        }
+    )
+    frame.loc[4, ["low", "high", "accept_low", "accept_high"]] = np.nan
+    return frame

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from validation.contrast import Contrast
 from validation.published import MET, Prediction
 from validation.titre import Bin
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Okabe and Ito: told apart by colour-blind readers; marks differ too
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-_MARKS = {
-    "calibration": ("s", _BLUE),
-    "validation": ("o", _GREEN),
-    "same-cohort": ("^", _GREY),
-    "context": ("v", _GREY),
-}
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
 
 
 def _figure(width: float, height: float) -> Any:
@@ -31,45 +28,40 @@ def _figure(width: float, height: float) -> Any:
 
 def forest(predictions: Sequence[Prediction], path: Path) -> None:
     """Published against predicted: percentages in one panel, other units in panels of their own."""
-    percent = [p for p in predictions if p.figure.unit.startswith("percent")]
-    others = [p for p in predictions if not p.figure.unit.startswith("percent")]
-    figure = _figure(9.0, 0.32 * len(predictions) + 2.5)
-    panels = figure.subplots(2, 1, height_ratios=[len(percent), max(len(others), 1)])
-    _forest(panels[0], percent, "percent (or percent per patient-year)")
-    _forest(panels[1], others, "ug/mL, ratio or correlation")
-    panels[0].legend(*_legend(), loc="lower right", fontsize=8)
+    from scenarios.figures import forest as draw
+
+    figure = draw(_frame(predictions))
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def _forest(axis: Any, predictions: Sequence[Prediction], unit: str) -> None:
-    for row, one in enumerate(predictions):
-        figure = one.figure
-        mark, colour = _MARKS[figure.role]
-        if figure.accept_low is not None and figure.accept_high is not None:
-            axis.plot([figure.accept_low, figure.accept_high], [row - 0.18] * 2, color="#dddddd", lw=7, zorder=1)
-        if figure.low is not None and figure.high is not None:
-            axis.plot([figure.low, figure.high], [row - 0.18] * 2, color=_GREY, lw=1.2, zorder=2)
-        axis.plot(figure.value, row - 0.18, "|", color="black", ms=9, zorder=3)
-        axis.plot([one.low, one.high], [row + 0.18] * 2, color=colour, lw=1.6, zorder=2)
-        fill = colour if one.verdict == MET else "white"
-        axis.plot(one.median, row + 0.18, mark, color=colour, mfc=fill, ms=6, zorder=3)
-    axis.set_yticks(range(len(predictions)), [f"{p.figure.id} ({p.figure.status})" for p in predictions], fontsize=7)
-    axis.invert_yaxis()
-    axis.set_xlabel(unit)
-    axis.grid(axis="x", color="#eeeeee")
-    axis.spines[["top", "right"]].set_visible(False)
+def _frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
+    """The columns that :func:`scenarios.figures.forest` draws; percentages first."""
+    import pandas as pd
 
-
-def _legend() -> tuple[list[Any], list[str]]:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color="black", marker="|", ls="-", label="published, interval"),
-        Line2D([], [], color="#dddddd", lw=7, label="accept range"),
+    rows = [
+        {
+            "label": f"{one.figure.id} ({one.figure.status})",
+            "unit": _unit(one.figure.unit),
+            "role": one.figure.role,
+            "published": one.figure.value,
+            "low": one.figure.low,
+            "high": one.figure.high,
+            "accept_low": one.figure.accept_low,
+            "accept_high": one.figure.accept_high,
+            "predicted": one.median,
+            "predicted_low": one.low,
+            "predicted_high": one.high,
+            "met": one.verdict == MET,
+        }
+        for one in sorted(predictions, key=lambda one: not one.figure.unit.startswith("percent"))
     ]
-    handles += [Line2D([], [], color=c, marker=m, label=f"predicted, {role}") for role, (m, c) in _MARKS.items()]
-    handles.append(Line2D([], [], color=_GREEN, marker="o", mfc="white", label="hollow: missed, vague or no bar"))
-    return handles, [str(handle.get_label()) for handle in handles]
+    frame = pd.DataFrame(rows)
+    bounds = ["low", "high", "accept_low", "accept_high"]
+    return frame.astype(dict.fromkeys(bounds, float))
+
+
+def _unit(unit: str) -> str:
+    return "percent (or percent per patient-year)" if unit.startswith("percent") else unit.replace("ug/mL", "µg/mL")
 
 
 def decomposition(found: Sequence[Contrast], path: Path) -> None:
