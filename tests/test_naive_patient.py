@@ -127,7 +127,7 @@ def test_relapse_clock_in_closed_form():
     fall = brentq(lambda t: effect_after_a_bolus(t, C0, k, e) - level / (e + level), 60.0, 200.0, xtol=1e-12)
     response = RESPONSE | {"C_relapse": level, "EC50": e, "g": 1.0}
     case = {"theta": IV | {"CL": k * 3.3}, "response": response, "until": 300.0}
-    patient = simulate(**case, events=[(0.0, "bolus", 350.0)], times=[1.0, 100.0, 300.0], subject=NEVER)
+    patient = simulate(**case, events=[(0.0, "bolus", 350.0)], times=[1.0, 60.0, 300.0], subject=NEVER)
     assert patient["fell"] == pytest.approx([fall], abs=1e-8)
     assert np.isnan(patient["below_since"]).tolist() == [True, True, False]
     # A second dose stops the clock, and it starts again.

@@ -150,3 +150,12 @@ def test_the_calibration_lands_on_the_same_bytes() -> None:
     from validation import calibrate
 
     assert calibrate.main(["--check"]) == 0
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_changes_nothing() -> None:
+    from validation.search import QUICK, search
+
+    one, two = (search(QUICK, 3, lambda text: None, workers) for workers in (1, 2))
+    assert write.record_text(one, QUICK, 3) == write.record_text(two, QUICK, 3)
+    assert np.array_equal(one.best, two.best)
