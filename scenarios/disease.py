@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.kernels import layout as at
 from scenarios.drug_class import class_number
-from scenarios.therapy import Therapy
+from scenarios.therapy import Therapy, carry_effect
 from scenarios.visit import Codes, Flags, Floats
 
 
@@ -111,6 +111,7 @@ class Disease:
             self.judge_on = np.where(mine & ~self.responding, day + assessment, self.judge_on)
             for old, source in enumerate(self.therapies):
                 kept = mine & self.responding & (before == old)
+                carry_effect(source, therapy, np.flatnonzero(mine & (before == old)), day)
                 left = source.state.values[kept, at.LOSS_TARGET] - source.state.values[kept, at.LOSS_HAZARD]
                 therapy.state.values[kept, at.LOSS_TARGET] = therapy.state.values[kept, at.LOSS_HAZARD] + left
                 therapy.state.values[kept, at.LOSS_TIME] = math.inf

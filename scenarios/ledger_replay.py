@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pkmodel.errors import InputError
 from pkmodel.patients import Patients
@@ -20,7 +21,7 @@ from pkmodel.state import State
 from scenarios.comedication import Comedication
 from scenarios.ledger import Row
 from scenarios.scenario_parts import Arm
-from scenarios.therapy import Drug, Therapy
+from scenarios.therapy import Drug, Therapy, carry_effect
 from scenarios.visit import Floats
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def replay(rows: Iterable[Row], setting: Setting, arm: Arm, patients: Patients) 
     comedication = Comedication(arm.cotherapy, added, therapies, setting.draws)
     place = {int(one): row for row, one in enumerate(patients.ids)}
     pages = _by_day(rows, setting.days)
+    present = np.zeros(len(patients), np.intp)
     free, antibody = [], []
     for day in setting.days:
         if day > 0.0:
@@ -85,7 +87,7 @@ def replay(rows: Iterable[Row], setting: Setting, arm: Arm, patients: Patients) 
                 therapy.advance(day)
         free.append([therapy.state.free_drug() for therapy in therapies])
         antibody.append([therapy.state.antibody_total() for therapy in therapies])
-        _carry_out(pages[day], day, place, names, therapies, comedication)
+        _carry_out(pages[day], day, place, present, names, therapies, comedication)
     return Replayed(
         drugs=names,
         states=tuple(therapy.state for therapy in therapies),
@@ -108,6 +110,7 @@ def _carry_out(
     rows: list[Row],
     day: float,
     place: dict[int, int],
+    present: NDArray[np.intp],
     names: tuple[str, ...],
     therapies: list[Therapy],
     comedication: Comedication,
@@ -123,6 +126,12 @@ def _carry_out(
             orders[here] = _IMMUNOMODULATOR.get(word, orders[here])
         amounts[names.index(row["drug"]), here] = row["dose_mg"]
     comedication.change(orders, day)
+    new = present.copy()
+    for row in rows:
+        new[place[row["patient"]]] = names.index(row["drug"])
+    for old, target in {(int(one), int(other)) for one, other in zip(present, new, strict=True) if one != other}:
+        carry_effect(therapies[old], therapies[target], np.flatnonzero((present == old) & (new == target)), day)
+    present[:] = new
     for therapy, milligrams in zip(therapies, amounts, strict=True):
         given = np.flatnonzero(milligrams > 0.0)
         therapy.dose(given, np.zeros(given.size, np.int64), milligrams[given], day)

@@ -6,6 +6,7 @@ and the memory of it stay, and going back finds them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from pkmodel.antibody import Immunogenicity
 from pkmodel.doses import dose_events, occasion_factors
 from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
+from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.response import Response
@@ -158,3 +160,11 @@ class Therapy:
         return all(
             resolve_route(dose.route, structure, model=self.drug.model.name) == "iv" for dose in self.regimen.doses
         )
+
+
+def carry_effect(source: Therapy, target: Therapy, rows: NDArray[np.intp], day: float) -> None:
+    """On a switch the effect goes on from its present size, whichever drug made it."""
+    values = target.state.values
+    effect = source.state.values[rows, at.EFFECT]
+    values[rows, at.EFFECT] = effect
+    values[rows, at.BELOW_SINCE] = np.where(effect >= target.state.response[at.E_RELAPSE], math.inf, day)

@@ -56,6 +56,21 @@ dose = "40 mg"
 every = "2 weeks"
 start = "4 weeks"
 until = "104 weeks"
+[[arm.alternative]]
+drug = "vedolizumab"
+model = "vedolizumab-okamoto-2021"
+immunogenicity = "none"
+[arm.alternative.assays]
+drug = "vedolizumab-elisa"
+drug_sensitive = "vedolizumab-elisa-ada"
+drug_tolerant = "vedolizumab-tolerant-ada"
+[[arm.alternative.dosing]]
+dose = "300 mg"
+weeks = [0, 2, 6]
+[[arm.alternative.dosing]]
+dose = "300 mg"
+every = "8 weeks"
+until = "104 weeks"
 """
 CLINIC = 'turnaround = "7 days"\nearly_by = "3 days"\nvial = "100 mg"\nmax_dose = "10 mg/kg"\nreinduction = true'
 PARAMETERS = {
@@ -63,7 +78,7 @@ PARAMETERS = {
     "episodic": 'earliest = "14 weeks"',
     "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
     "immunomodulator-on-antibody": "stop_when_negative = true",
-    "phased": 'first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }, at = "30 weeks"',
+    "phased": 'at = "30 weeks", first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }',
     "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
     "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
     "target-window": 'target = "4-7 ug/mL"',

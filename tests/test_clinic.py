@@ -375,7 +375,7 @@ def test_clustered_patients_miss_as_much_but_differ_more():
         ({"dose": np.full(N, -1.0)}, "dose: orders of Script on day 0: a dose is negative"),
         ({"interval": np.zeros(N)}, "interval is not positive"),
         ({"give": np.ones(3, bool)}, r"give: .* shape \(3,\), expected \(120,\)"),
-        ({"switch_to": np.full(N, 2, np.int8)}, "switch_to: .* there are drugs 0 to 1"),
+        ({"switch_to": np.full(N, 3, np.int8)}, "switch_to: .* there are drugs 0 to 2"),
         ({"switch_to": np.zeros(N, np.int8)}, "a switch to the drug the patient is on"),
         ({"immunomodulator": np.full(N, 2, np.int8)}, "immunomodulator: "),
         ({"reason": np.full(N, 1)}, "there are reasons 0 to 0"),
@@ -427,7 +427,7 @@ def test_a_drug_can_be_declared_once():
 
     text = TRIAL + ARM.format(name="fixed", policy='name = "fixed"', clinic="")
     text += text[text.index("[[arm.alternative]]") :]
-    with pytest.raises(InputError, match=r"alternative\.1\.drug: adalimumab is there already"):
+    with pytest.raises(InputError, match=r"alternative\.2\.drug: adalimumab is there already"):
         sc.Scenario.parse(text)
 
 

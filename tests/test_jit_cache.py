@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -63,3 +64,16 @@ def test_runs_where_nothing_can_be_cached(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()  # a path below a file cannot be created, whoever asks
     assert run(tmp_path, NUMBA_CACHE_DIR=str(blocked / "cache"), HOME=str(blocked)) == "10"
+
+
+@pytest.mark.skipif(_jit._CONFIG.DISABLE_JIT, reason="nothing is compiled")
+def test_an_index_that_cannot_be_read_is_an_empty_one(tmp_path):
+    class Index:
+        def _load_index(self):
+            return pickle.loads(b"cno_such_module\nno_such_name\n.")
+
+    index = Index()
+    with pytest.raises(ImportError):
+        index._load_index()
+    _jit._forgive(index)
+    assert index._load_index() == {}

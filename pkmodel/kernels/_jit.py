@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,19 @@ def source_stamp() -> bytes:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.digest()
+
+
+def _forgive(cache_file: Any) -> None:
+    """Take an index that cannot be read for an empty one: it may name a module that an upgrade has removed."""
+    read = cache_file._load_index
+
+    def load_index() -> Any:
+        try:
+            return read()
+        except (ImportError, AttributeError, EOFError, IndexError, KeyError, pickle.UnpicklingError):
+            return {}
+
+    cache_file._load_index = load_index
 
 
 def jit(*, allocates: bool = False, cached: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -58,10 +72,11 @@ def jit(*, allocates: bool = False, cached: bool = True, **options: Any) -> Call
             # A read-only install without a home directory: compile at each start, still right.
             return kernel
         cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-        if cache_file is None or not hasattr(cache_file, "_source_stamp"):
+        if cache_file is None or not all(hasattr(cache_file, name) for name in ("_source_stamp", "_load_index")):
             # numba changed its private cache: better to compile each time than to trust a stale entry.
             return numba.njit(**settings)(function)
         cache_file._source_stamp = source_stamp()
+        _forgive(cache_file)
         return kernel
 
     return decorate

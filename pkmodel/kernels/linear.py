@@ -1,8 +1,8 @@
-"""Closed form of linear one- and two-compartment disposition with depot, infusion and effect site.
+"""Closed form of linear one- and two-compartment disposition with depot and infusion.
 
-Everything is a sum of convolutions of exponentials. A convolution of two (three) exponentials is a first
-(second) divided difference of exp(-a t) in the rate a; written that way, equal rates (absorption as slow as
-elimination, a one-compartment model with its zero rate) need no special case and lose no digits.
+Everything is a sum of convolutions of exponentials. A convolution of two exponentials is a first divided difference
+of exp(-a t) in the rate a; written that way, equal rates (absorption as slow as elimination, a one-compartment model
+with its zero rate) need no special case and lose no digits.
 
 Sources: Gabrielsson J, Weiner D. Pharmacokinetic and Pharmacodynamic Data Analysis, 5th ed., chapter 2 (the
 two-compartment disposition function); de Boor C. Divided differences. Surv Approx Theory 2005;1:46-69.
@@ -36,22 +36,6 @@ def convolve2_straight(a, ea, b, eb, t):
     series = ea * t * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))))
     direct = (eb - ea) / (gap if gap != 0.0 else 1.0)
     return direct if abs(x) > 0.02 else series
-
-
-@jit()
-def convolve3(a, ea, b, eb, c, ec, t):
-    """Convolution of three exponentials on [0, t] (symmetric in the rates)."""
-    ab = abs(a - b)
-    ac = abs(a - c)
-    bc = abs(b - c)
-    if max(ab, ac, bc) * t < 1e-5:
-        # all three equal to within rounding of the difference: second-order term is below 1e-11
-        return 0.5 * t * t * exp(-(a + b + c) * t / 3.0)
-    if ab >= ac and ab >= bc:
-        return (convolve2(b, eb, c, ec, t) - convolve2(a, ea, c, ec, t)) / (a - b)
-    if ac >= bc:
-        return (convolve2(c, ec, b, eb, t) - convolve2(a, ea, b, eb, t)) / (a - c)
-    return (convolve2(c, ec, a, ea, t) - convolve2(b, eb, a, ea, t)) / (b - c)
 
 
 @jit()
@@ -112,28 +96,3 @@ def carry(theta, mode, a_d, a_c, a_p, rate, t):
     if k12 == 0.0:
         return z1, 0.0
     return z1 + z2, k12 * (z1 / (k21 - alpha) + z2 / (k21 - beta))
-
-
-@jit()
-def effect_site(theta, mode, k, c_e, a_d, a_c, a_p, rate, t):
-    """Effect-site concentration (mg/L): dC_e/dt = k (C - C_e)."""
-    _, k21, alpha, beta, p_alpha, p_beta = mode
-    ea = exp(-alpha * t)
-    eb = exp(-beta * t)
-    ek = exp(-k * t)
-    total = a_c * (p_alpha * convolve2(alpha, ea, k, ek, t) + p_beta * convolve2(beta, eb, k, ek, t))
-    if a_p != 0.0:
-        total += a_p * k21 * convolve3(alpha, ea, beta, eb, k, ek, t)
-    if rate != 0.0:
-        total += rate * (
-            p_alpha * convolve3(alpha, ea, 0.0, 1.0, k, ek, t) + p_beta * convolve3(beta, eb, 0.0, 1.0, k, ek, t)
-        )
-    if a_d != 0.0:
-        ka = theta[KA]
-        ed = exp(-ka * t)
-        total += (
-            ka
-            * a_d
-            * (p_alpha * convolve3(alpha, ea, ka, ed, k, ek, t) + p_beta * convolve3(beta, eb, ka, ed, k, ek, t))
-        )
-    return c_e * ek + k * total / theta[V1]

@@ -83,6 +83,13 @@ def _crossings(t, h, y, new, stages, state, level):
 
 
 @jit(forceinline=True)
+def _untouched(y, state):
+    """No drug in the body, none running in, no effect left, no response to lose."""
+    empty = y[0] == 0.0 and y[1] == 0.0 and y[2] == 0.0 and y[3] == 0.0 and y[4] == 0.0
+    return empty and state[at.RATE] == 0.0 and state[at.LOSS_TARGET] == math.inf
+
+
+@jit(forceinline=True)
 def _interval(row, theta, state, response, subject, t, t1, times, k, out):
     """Carry one patient from t to t1 without an event: (status, next output)."""
     p = _parameters(theta, state, response, subject)
@@ -91,6 +98,14 @@ def _interval(row, theta, state, response, subject, t, t1, times, k, out):
         state[at.A_DEPOT], state[at.A_CENTRAL], state[at.A_PERIPHERAL], state[at.A_PERIPHERAL_2],
         state[at.EFFECT], state[at.LOSS_HAZARD],
     )  # fmt: skip
+    if _untouched(y, state):
+        # a drug that some patients of an arm are never given: nothing moves but the hazard of having no effect
+        if k_e > 0.0:
+            state[at.LOSS_HAZARD] += (response[at.LAMBDA_MECH] + response[at.LAMBDA_PK]) * (t1 - t)
+        while k < times.size and times[k] <= t1:
+            write(out, row, k, 0.0, p)
+            k += 1
+        return at.OK, k
     wanted = state[at.STEP]
     for _ in range(_MOST_STEPS):
         left = t1 - t
