@@ -137,7 +137,7 @@ def key_lines(heading: Heading, last: str, responders: str) -> Iterator[Line]:
     yield Line(label="Drug (mg per patient-year)", metric="drug_per_year", visit="")
     yield Line(label="Doses per patient-year", metric="doses_per_year", visit="")
     yield Line(label="Any infusion reaction (%)", metric="infusion_reactions", visit="")
-    yield Line(label="  reactions per 100 infusions", metric="reactions_per_100_infusions", visit="")
+    yield Line(label="  Reactions per 100 infusions", metric="reactions_per_100_infusions", visit="")
 
 
 WEEKLY = {

@@ -143,6 +143,8 @@ def _source(name: str, drug: str) -> str:
         return (
             f"prior {prior.centre:g} {prior.unit} (log SD {prior.sd:g}); how far narrowed: validation/calibration.toml"
         )
+    if name == "C_relapse":
+        return "half of EC50, the ratio of the stated priors (1 of 2 mg/L infliximab, 2 of 4 adalimumab)"
     if name == "priming_half_life":
         return "prior 110 days: Ungar 2014, doi:10.1136/gutjnl-2013-305259; validation/calibration.toml"
     if name == "clearance_scale":

@@ -195,7 +195,7 @@ def auc(
 ) -> Floats:
     """Area under the true level between two days, mg/L x day, shape (draw,).
 
-    Gauss-Legendre rules of eight points between changes of the input, on panels that grow away from each change.
+    Gauss-Legendre rules of twelve points between changes of the input, on panels that grow away from each change.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def auc(
     edges = np.array([start, *sorted(day for day in changes if start < day < end), end])
     panels = np.unique((edges[:-1, None] + np.diff(edges)[:, None] * _PANELS).ravel())
     panels = np.append(panels, end)
-    x, w = np.polynomial.legendre.leggauss(8)
+    x, w = np.polynomial.legendre.leggauss(12)
     width = np.diff(panels)
     days = (panels[:-1, None] + 0.5 * width[:, None] * (x + 1.0)).ravel()
     weights = (0.5 * width[:, None] * w).ravel()
