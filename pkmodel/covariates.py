@@ -75,6 +75,15 @@ COVARIATES: Mapping[str, Covariate] = MappingProxyType(
     }
 )
 
+CARRIED: Mapping[str, Covariate] = MappingProxyType(
+    {
+        "hla_dqa1_05": Covariate(
+            unit="", low=0.0, high=1.0, meaning="1 carrier of HLA-DQA1*05, 0 not", only_0_or_1=True
+        ),
+    }
+)
+"""What patients carry for the antibody layer: no PK model has an effect of it."""
+
 ABSENT_IS_ZERO = frozenset({"ada_positive", "ada_titre", "immunomodulator", "weekly_dosing"})
 """Covariates that mean "none" where a patient does not carry them, in effects with a role that supplies them."""
 

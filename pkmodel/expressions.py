@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,8 +190,10 @@ class _Check:
         """Check something that must be a number."""
         match node:
             case ast.Constant(value=value):
-                if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                if isinstance(value, bool) or not isinstance(value, int | float):
                     self.refuse(node, "is not a number")
+                if abs(value) > sys.float_info.max:
+                    self.refuse(node, "is not a number that can be computed with", "write a smaller one")
             case ast.Name(id=name):
                 if name not in self.known:
                     self.refuse(node, "is no covariate", did_you_mean(name, self.known, what="covariates"))
@@ -239,7 +242,7 @@ class _Check:
         for part in args:
             self.number(part)
 
-    def refuse(self, node: ast.expr, problem: str, remedy: str = "") -> None:
+    def refuse(self, node: ast.expr, problem: str, remedy: str = "") -> NoReturn:
         part = ast.get_source_segment(self.text, node) or ast.unparse(node)
         inside = "" if part == self.text else f' in "{self.text}"'
         raise InputError.one(f"'{part}'{inside} {problem}", remedy or f"allowed are {_ALLOWED}")

@@ -6,6 +6,7 @@ docs/how-to/your-data.md for a complete example.  Not for treating a patient.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class _RegimenModel(_Part):
     """Doses at weeks, or from a time on at an interval."""
 
     dose: _Dose
-    weeks: list[float | int] | None = None
+    weeks: list[float | int] | None = Field(default=None, min_length=1)
     every: _Time | None = None
     first: _Time | None = None
     last: _Time | None = None
@@ -100,9 +101,9 @@ class _RegimenModel(_Part):
         return self
 
     def days(self) -> list[float]:
-        """Days of the doses, the last included."""
+        """Days of the doses, in order, the last included."""
         if self.weeks is not None:
-            return [7.0 * week for week in self.weeks]
+            return sorted(7.0 * week for week in self.weeks)
         assert self.every is not None
         assert self.first is not None
         assert self.last is not None
@@ -114,6 +115,17 @@ class _LevelModel(_Part):
     value: _Level
     lloq: _Limit = None
     trough: bool = False
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> _LevelModel:
+        below = self.value[1]
+        if below is not None and self.lloq is not None and not math.isclose(below, self.lloq):
+            raise InputError.one(
+                f"the level is below {below:g} ug/mL, and its lloq is {self.lloq:g} ug/mL",
+                "write one limit: leave 'lloq' out where the value says '< ...'",
+                key="lloq",
+            )
+        return self
 
 
 class _AntibodyModel(_Part):

@@ -7,11 +7,11 @@ import re
 import numpy as np
 
 from pkmodel import units
-from pkmodel.covariates import COVARIATES
+from pkmodel.covariates import CARRIED, COVARIATES
 from pkmodel.errors import InputError, unknown_name
 
 _KINDS = {"kg": units.WEIGHT, "g/L": units.ALBUMIN, "mg/L": units.CONCENTRATION}
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)")
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)", re.ASCII)
 _BELOW = re.compile(r"<\s*(.+)")
 
 
@@ -41,9 +41,10 @@ def covariate_value(name: str, given: object) -> float:
     InputError
         For an unknown covariate, a missing or wrong unit, or an impossible value.
     """
-    if name not in COVARIATES and name != "hla_dqa1_05":
-        raise unknown_name("covariate", name, COVARIATES)
-    unit = COVARIATES[name].unit if name in COVARIATES else ""
+    known = {**COVARIATES, **CARRIED}
+    if name not in known:
+        raise unknown_name("covariate", name, known)
+    unit = known[name].unit
     if unit:
         found = _QUANTITY.fullmatch(given.strip()) if isinstance(given, str) else None
         if found is None:
@@ -53,6 +54,5 @@ def covariate_value(name: str, given: object) -> float:
         raise InputError.one(f"{given!r} is not a number", f"write {name} = 1 or {name} = 0, without quotes")
     else:
         value = float(given)
-    if name in COVARIATES:
-        COVARIATES[name].check(name, np.array([value]))
+    known[name].check(name, np.array([value]))
     return value

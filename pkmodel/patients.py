@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pkmodel.covariates import CARRIED
 from pkmodel.errors import Fault, InputError
 
 
@@ -126,8 +127,22 @@ class Patients:
         for name, course in self.over_time.items():
             if course.values.shape[0] != n:
                 faults.append(Fault(key=name, problem=f"{course.values.shape[0]} rows for {n} patients"))
+        faults = faults or self._impossible()
         if faults:
             raise InputError(faults)
+
+    def _impossible(self) -> list[Fault]:
+        """Values that no effect of a model would ever look at."""
+        faults: list[Fault] = []
+        for name, known in CARRIED.items():
+            given = [self.covariates[name]] if name in self.covariates else []
+            given += [self.over_time[name].values.ravel()] if name in self.over_time else []
+            for values in given:
+                try:
+                    known.check(name, values)
+                except InputError as error:
+                    faults += error.faults
+        return faults
 
     @classmethod
     def typical(cls, n: int = 1, **covariates: float) -> Patients:

@@ -280,8 +280,8 @@ def _on_one_timetable(
     n = len(patients)
     weight = patients.covariates.get("weight")
     if weight is None:
-        if plan.per_weight.any():
-            regimen.doses[0].milligrams(None, n)  # says what is missing
+        for dose in regimen.doses:
+            dose.milligrams(None, n)  # refuses mg/kg
         weight = np.ones(n)
     out = np.empty((n, days.size))
     out[:, ~later] = 0.0
@@ -313,18 +313,8 @@ def _event_by_event(
     state = start(model, patients, draws, immunogenicity=immunogenicity)
     parts = [regimen_events(regimen, model, patients, draws, state.theta, immunogenicity)]
     if change is not None:
-        changed = state.theta.copy()
-        changed[:, at.CL] *= change.factor
-        rows = np.flatnonzero(np.isfinite(change.time))
-        parts.append(
-            Events(
-                row=rows,
-                time=change.time[rows],
-                kind=np.full(rows.size, at.PARAMETERS_SET),
-                value=np.arange(rows.size, dtype=np.float64),
-                tables=changed[rows],
-            )
-        )
+        state, step = _with_clearance_change(state, change)
+        parts.append(step)
     for therapy in cotherapy:
         assert immunogenicity is not None
         takers = np.flatnonzero(therapy.takers(patients.ids, draws))
@@ -341,3 +331,26 @@ def _event_by_event(
     if days[-1] > 0.0:
         advance(state, Events.merge(parts), until=float(days[-1]), times=days, into=out, threads=threads)
     return out
+
+
+def _with_clearance_change(state: State, change: ClearanceChange) -> tuple[State, Events]:
+    """The state, whose waiting covariate changes keep each patient's factor on CL, and the steps of CL themselves."""
+    waiting = state.pending
+    table = waiting.value.astype(np.int64)
+    day = change.time[waiting.row]
+    just_before = state.theta.copy()
+    earlier = waiting.time <= day
+    just_before[waiting.row[earlier]] = waiting.tables[table[earlier]]  # in order of time: the last one holds
+    tables = waiting.tables.copy()
+    tables[table[~earlier], at.CL] *= change.factor[waiting.row[~earlier]]
+    rows = np.flatnonzero(np.isfinite(change.time))
+    changed = just_before[rows]
+    changed[:, at.CL] *= change.factor[rows]
+    step = Events(
+        row=rows,
+        time=change.time[rows],
+        kind=np.full(rows.size, at.PARAMETERS_SET),
+        value=np.arange(rows.size, dtype=np.float64),
+        tables=changed,
+    )
+    return replace(state, pending=replace(waiting, tables=tables)), step

@@ -29,6 +29,7 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
 from pkmodel.draws import Draws
@@ -92,11 +93,26 @@ def switch(
     values[:, at.COTHERAPY] = state.values[:, at.COTHERAPY]
     planned = state.pending.of_kind(at.COTHERAPY_SET)
     if response is not None:
-        values[:, at.EFFECT] = state.values[:, at.EFFECT]
-        above = values[:, at.EFFECT] >= new.response[at.E_RELAPSE]
-        values[above, at.BELOW_SINCE] = math.inf
+        carry_effect(state, new, np.arange(len(state)), state.time)
         old = state.values
         kept = np.isfinite(old[:, at.LOSS_TARGET]) & ~np.isfinite(old[:, at.LOSS_TIME])
         for column in (at.LOSS_HAZARD, at.LOSS_TARGET):
             values[kept, column] = old[kept, column]
     return replace(new, pending=Events.merge([new.pending, planned]))
+
+
+def carry_effect(old: State, new: State, rows: NDArray[np.intp], day: float) -> None:
+    """Let the effect of ``rows`` go on from its present size, whichever drug made it; ``new`` is changed in place.
+
+    Parameters
+    ----------
+    old, new
+        Of the drug that is left and of the one that is begun.
+    rows
+        Which patients switch.
+    day
+        Of the switch; where the effect is too small for the new drug's response, it counts as missing from today.
+    """
+    effect = old.values[rows, at.EFFECT]
+    new.values[rows, at.EFFECT] = effect
+    new.values[rows, at.BELOW_SINCE] = np.where(effect >= new.response[at.E_RELAPSE], math.inf, day)

@@ -82,7 +82,7 @@ def as_trial(result: xr.Dataset, design: TrialDesign, draws: Draws) -> xr.Datase
         With attribute ``design``; of a randomised trial with ``allocation`` (patient,), the number of the arm, and NaN
         (also in counts and flags, which become floats) in the other arms; with dropout with ``leaves`` (patient,), in
         days, NaN for those who stay, and NaN at visits from that day on. A response judged after leaving is none, a
-        loss after leaving is not seen.
+        loss or seroconversion after leaving is not seen.
     """
     ids = result["patient"].values
     result = result.assign_attrs(design=RANDOMISED if design.randomised else PAIRED)
@@ -109,8 +109,9 @@ def _until_leaving(result: xr.Dataset, leaves: NDArray[np.float64]) -> xr.Datase
         if variable.ndim == 3:
             seen = days[str(variable.dims[2])] < leaves[:, None]
             result[name] = (variable.dims, np.where(seen, variable.values, np.nan), variable.attrs)
-    lost = result["loss_time"]
-    result["loss_time"] = (lost.dims, np.where(lost.values < leaves, lost.values, np.nan), lost.attrs)
+    for name in ("loss_time", "onset_time"):
+        day = result[name]
+        result[name] = (day.dims, np.where(day.values < leaves, day.values, np.nan), day.attrs)
     assessed = result["responder"]
     stayed = float(result.attrs["assessment_d"]) < leaves
     result["responder"] = (assessed.dims, assessed.values & stayed, assessed.attrs)

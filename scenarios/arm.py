@@ -158,21 +158,23 @@ class ArmRun:
         check_orders(orders, visit, self.arm.policy)
         symptoms_for = np.where(visit.symptoms, day - self.symptoms_since, 0.0)
         carried = as_carried_out(
-            orders, visit, self.plan, self.arm.clinic, iv=self.infused[self.plan.drug], symptoms_for=symptoms_for
+            orders, visit, self.plan, self.arm.clinic, infused=self.infused, symptoms_for=symptoms_for
         )
-        carried = self._carry_out(carried.only(present), day)
+        carried = self._carry_out(carried.only(present, self.plan), day)
         if pages is not None:
             pages.take_down(self, visit, orders, carried, away)
 
     def _absent(self, day: float) -> Absent:
-        """Who is due and does not come."""
+        """Who is due and does not come; a dose put off beyond the end of the plan is missed."""
         due = self.plan.due(day)
         nobody = np.zeros(due.size, np.bool_)
         if self.arm.adherence is None or self.propensity is None or not due.any():
             return Absent(missed=nobody, late=nobody)
-        return absent(
+        away = absent(
             self.arm.adherence, self.propensity, due, self.plan.postponed, self.patients.ids, self.setting.draws, day
         )
+        lapsed = self.plan.lapses(away.late, self.arm.adherence.late_by, day)
+        return Absent(missed=away.missed | lapsed, late=away.late & ~lapsed)
 
     def _visit(
         self, number: int, day: float, due: Flags, away: Absent, early: dict[float, tuple[Flags, list[Floats]]]

@@ -173,10 +173,23 @@ def percent_axis(axes: Axes, label: str, top: float) -> None:
     axes.set_ylabel(label, fontsize=LABEL_SIZE, color=INK)
 
 
+def plain(text: str) -> str:
+    """Text of a user as it stands: matplotlib would read what is between two dollar signs as a formula."""
+    return text.replace("$", r"\$")
+
+
 def panel_title(axes: Axes, text: str) -> None:
     """Name of a panel."""
     lines = (wrapped for line in text.splitlines() for wrapped in textwrap.wrap(line, 36))
-    axes.set_title("\n".join(lines), loc="left", fontsize=LABEL_SIZE, color=INK, weight="bold")
+    axes.set_title(plain("\n".join(lines)), loc="left", fontsize=LABEL_SIZE, color=INK, weight="bold")
+
+
+def inner_legend(axes: Axes, entries: Sequence[Entry] | None = None) -> None:
+    """Legend inside axes that a caller gave; None for what is labelled there."""
+    if entries is None:
+        entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
+    handles = cast("list[Artist]", [handle for handle, _ in entries])  # a legend takes containers too
+    axes.legend(handles, [plain(text) for _, text in entries], frameon=False, handlelength=3.4)
 
 
 def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = ()) -> None:
@@ -185,7 +198,7 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
     Sizes are counted in lines of text, so that nothing overlaps whatever the length of the names.
     """
     width, height = figure.get_size_inches()
-    caption_lines = textwrap.wrap(caption, int(width * 14.5), break_on_hyphens=False)
+    caption_lines = textwrap.wrap(caption, int((width - 0.4) * 14.5), break_on_hyphens=False)
     columns = _legend_columns([text for _, text in entries], width)
     legend_rows = -(-len(entries) // columns) if entries else 0
     above = 0.40 + 0.24 * legend_rows
@@ -196,11 +209,11 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
     if engine is not None:
         engine.set(rect=(0.005, below / total, 0.99, height / total))  # type: ignore[call-arg]
     edge = 0.12 / width
-    figure.text(edge, 1 - 0.1 / total, title, fontsize=TITLE_SIZE, color=INK, weight="bold", va="top", ha="left")
+    figure.text(edge, 1 - 0.1 / total, plain(title), fontsize=TITLE_SIZE, color=INK, weight="bold", va="top", ha="left")
     if entries:
         figure.legend(
             cast("list[Artist]", [handle for handle, _ in entries]),  # a legend takes containers too
-            [text for _, text in entries],
+            [plain(text) for _, text in entries],
             loc="upper left",
             bbox_to_anchor=(edge * 0.4, 1 - 0.4 / total),
             ncols=columns,
@@ -210,7 +223,8 @@ def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = 
             handlelength=3.4,
             borderaxespad=0.0,
         )
-    figure.text(edge, 0.09 / total, "\n".join(caption_lines), fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left")
+    below_all = plain("\n".join(caption_lines))
+    figure.text(edge, 0.09 / total, below_all, fontsize=CAPTION_SIZE, color=INK, va="bottom", ha="left")
 
 
 def settle(figure: Figure) -> None:

@@ -139,7 +139,7 @@ def explain(result: Path, patient: int, arm: str | None, out: Path | None) -> No
     with warnings_told():
         story = tell(result, patient, arm)
     if out is not None:
-        from scenarios.figure_story import save
+        from scenarios.figures.story import save
 
         save(story, out)
     click.echo(story.text())

@@ -201,7 +201,7 @@ def _tell(ranking: Ranking, out: Path | None) -> None:
     click.echo(_NOT_CARE, err=True)
     if out is None:
         return
-    from scenarios.figure_whatif import save
+    from scenarios.figures.dose_by_interval import save
     from scenarios.outputs import output_directory
 
     with output_directory(out) as folder:
@@ -230,7 +230,7 @@ def vpc(
     from pkmodel.diagnostics import npde, simulate_replicates, visual_check
     from pkmodel.library import load
     from pkmodel.nonmem import read_table
-    from scenarios.figure_diagnostics import save_npde, save_vpc
+    from scenarios.figures.diagnostics import save_npde, save_vpc
     from scenarios.outputs import output_directory
 
     with warnings_told():

@@ -19,7 +19,7 @@ _SLACK = 1e-9  # of a vial: 3.0000000000000004 vials are 3
 
 
 def as_carried_out(
-    orders: Orders, visit: Visit, plan: Plan, clinic: Clinic, *, iv: Flags, symptoms_for: Floats
+    orders: Orders, visit: Visit, plan: Plan, clinic: Clinic, *, infused: Flags, symptoms_for: Floats
 ) -> Instructions:
     """Return what becomes of a policy's orders.
 
@@ -31,8 +31,8 @@ def as_carried_out(
         Before the orders are carried out.
     clinic
         The rules.
-    iv
-        (patient,) the present drug is infused: vials and the cap concern it.
+    infused
+        (drug,) which drugs are infused: vials and the cap concern them.
     symptoms_for
         (patient,) days for which there have been symptoms without a break; 0 without symptoms.
     """
@@ -49,14 +49,16 @@ def as_carried_out(
     resume = restart & ~begin_again
     pause = _flags(orders.pause, nobody) & ~switched & ~restart & ~stop
     begun = switched | begin_again
+    iv, drug = infused[plan.drug], np.where(switched, switch_to, plan.drug).astype(np.int8)
 
     # only a dose that was changed is capped in the plan: a plan that differs from the timetable leaves it for good
     dose = np.where(begun | (orders.dose == plan.dose), plan.dose, _capped(orders.dose, visit, clinic, iv))
     interval = np.where(begun | (orders.interval == plan.interval), plan.interval, _stepped(orders.interval, clinic))
-    amount = _capped(orders.amount, visit, clinic, iv)
-    amount = np.where(resume, dose, amount)
-    first = plan.first_doses(np.where(switched, switch_to, plan.drug).astype(np.int8))
-    amount = _in_vials(np.where(begun, first, amount), visit, clinic, iv & ~switched)
+    first = plan.first_doses(drug)
+    amount = np.where(begun, first, np.where(resume, dose, orders.amount))
+    # what is given today is of the drug that the patient is on from today
+    amount = _capped(amount, visit, clinic, infused[drug])
+    amount = _in_vials(amount, visit, clinic, infused[drug])
     give = np.where(begun, first > 0.0, orders.give | resume) & ~stop
     return Instructions(
         give=give & (amount > 0.0),

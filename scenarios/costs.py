@@ -1,8 +1,9 @@
 """What the arms of a result cost: quantities of each patient times prices.
 
-Counted are drug (mg), infusions and injections given, samples that the policy had taken, infusion reactions, and losses
-of response (with the hospital that follows them). Not counted: co-therapy, premedication, visits without a dose,
-waste of vials, work lost, and whatever happens after the trial. Costs are not discounted: trials are short.
+Counted are drug (mg), infusions and injections given, samples that the policy had taken, infusion reactions, and first
+losses of response (with the hospital that follows them). Not counted: co-therapy, premedication, visits without a
+dose, waste of vials, work lost, further losses where response comes back, and whatever happens after the trial. Costs
+are not discounted: trials are short.
 
 Cost is linear in prices, so one-way sensitivity needs no new simulation.
 """
@@ -41,7 +42,7 @@ TORNADO_COLUMNS = ("arm", "against", "price", "price_low", "price_high", "at_low
 LABELS = {
     "per_patient": "per patient",
     "per_patient_in_window": "per patient in the window at the last visit",
-    "per_responder_year": "per year in response",
+    "per_responder_year": "per year in response up to the first loss",
 }
 Quantities = dict[str, FloatArray]
 

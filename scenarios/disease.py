@@ -3,8 +3,9 @@
 Primary response and its loss are those of :mod:`pkmodel.response`. What comes after a loss follows the rule by which
 the validation report judges rescue (``validation/rescue.py``):
 
-- At the moment of loss the cause is mechanistic with probability ``lambda_mech / lambda(t)``; no drug of the class
-  helps against that. Otherwise the loss was for lack of drug.
+- The cause of a loss is mechanistic with probability ``lambda_mech / lambda``, with the hazard of the decision day that
+  finds the loss (the first one after it, before any dose of that day); no drug of the class helps against that.
+  Otherwise the loss was for lack of drug.
 - Response lost for lack of drug is regained with probability ``E(C_e)`` when it is judged again: ``regain_after``
   days after a change of treatment with the same drug, or on the assessment day of the new drug after a switch.
 - Who never responded does so with probability ``p_max E(C_e)``, by the same uniform number as at first: what was
@@ -132,6 +133,12 @@ class Disease:
         self.judged |= here
 
     def _losses(self, therapy: Therapy, at_risk: Flags) -> None:
+        """Take down losses since the last decision day, each on its own day, and draw their causes.
+
+        The engine keeps the time of a loss but not the effect at that time. The effect of today stands for it: most
+        often it has fallen since, so that the share for lack of drug comes out somewhat high, by more where decision
+        days are further apart; ``review_every`` bounds the distance.
+        """
         times = therapy.state.values[:, at.LOSS_TIME]
         rows = np.flatnonzero(at_risk & np.isfinite(times))
         if not rows.size:

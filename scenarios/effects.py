@@ -61,10 +61,14 @@ class NumberNeeded:
     def __str__(self) -> str:
         if math.isnan(self.estimate):
             return "?"
-        ends = f"{self.start:.3g} to {self.end:.3g}"
-        if self.start > 0.0 > self.end or not (math.isfinite(self.start) and math.isfinite(self.end)):
-            ends = f"benefit {self.start:.3g} to infinity to harm {-self.end:.3g}"
-        return f"{self.estimate:.3g} ({ends})"
+        ends = f"{_number(self.start)} to {_number(self.end)}"
+        if math.inf > self.start > 0.0 > self.end:
+            ends = f"benefit {_number(self.start)} to infinity to harm {_number(-self.end)}"
+        return f"{_number(self.estimate)} ({ends})"
+
+
+def _number(value: float) -> str:
+    return "infinity" if math.isinf(value) else f"{value:.3g}"
 
 
 def _over(points: float) -> float:
@@ -103,6 +107,8 @@ class TrialTable:
     def _lines(self) -> Iterator[str]:
         yield from self.heading.lines()
         yield "In brackets: 95 % interval. Number needed to treat: negative means harm."
+        if self.heading.first_loss:
+            yield "Response counts as lost from its first loss on, even where it came back."
         for name, rows in self.frame.groupby("endpoint", sort=False):
             yield from ("", str(name))
             for row in rows.to_dict("records"):

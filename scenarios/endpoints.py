@@ -1,6 +1,6 @@
 """Endpoints of trials, by name: what a trial asks of each patient.
 
-    in window at week 54            level in the target window at that visit
+    in window at week 54            level in the target window at that visit, on the scenario's drug
     response at week 54             primary response, not lost by then
     response and in window at week 54
     loss of response by week 54     of those with primary response
@@ -9,7 +9,8 @@
     antibody-free survival to week 54, drug-sensitive
 
 Who leaves the trial before the week has failed: not reached a good endpoint, reached a bad one (non-responder
-imputation). In times to an event, leaving ends the watch (censoring).
+imputation). In times to an event, leaving ends the watch (censoring). A loss is the first one: response that came
+back, in scenarios in which it can, counts as lost. Who is on another drug than the scenario's is not in the window.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import numpy as np
 from pkmodel.errors import InputError, PkWarning, unknown_name
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
+from scenarios.allocation import allocate
 from scenarios.arm import ArmRun
 from scenarios.ledger import Ledger, Row
 from scenarios.looks import Looks
@@ -70,7 +71,7 @@ class Story:
     lloq
         Of the drug assay, ug/mL.
     duration
-        Days.
+        Days, to the end or until the patient leaves.
     truth
         What the clinic could not see.
     """
@@ -105,7 +106,7 @@ def explain(folder: str | Path, patient: int, arm: str | None = None) -> Story:
     patient
         Number (id) of the patient.
     arm
-        Name of the arm; default the first.
+        Name of the arm; default the one the patient was allocated to, the first where every patient is in every arm.
 
     Raises
     ------
@@ -121,11 +122,12 @@ def explain(folder: str | Path, patient: int, arm: str | None = None) -> Story:
     names = [one.name for one in trial.arms]
     if arm is not None and arm not in names:
         raise unknown_name("arm", arm, names)
-    chosen = trial.arms[0 if arm is None else names.index(arm)]
     seed = 1 if trial.run.seed is None else trial.run.seed
     one = _patient(trial, patient, seed)
+    setting = Setting.of(trial, seed, 1)
+    chosen = trial.arms[_own_arm(setting, one) if arm is None else names.index(arm)]
     ledger, looks = Ledger(), Looks(_LOOK_EVERY)
-    run = ArmRun(Setting.of(trial, seed, 1), chosen, one)
+    run = ArmRun(setting, chosen, one)
     run.carry_through(pages=ledger.pages(chosen.name), looks=looks)
     _compare(folder / RESULT, run, patient)
     return _story(trial, run, patient, seed, ledger, looks)
@@ -140,32 +142,43 @@ def _patient(trial: Scenario, patient: int, seed: int) -> Patients:
     return Cohort.load(trial.cohort).sample(1, seed=seed, first=patient)
 
 
+def _own_arm(setting: Setting, one: Patients) -> int:
+    design = setting.scenario.design
+    return int(allocate(design, one.ids, setting.draws)[0]) if design.randomised else 0
+
+
 def _compare(path: Path, run: ArmRun, patient: int) -> None:
-    """Say so where the result of the run has other numbers than this story."""
+    """Say so where the result of the run has other numbers than this story.
+
+    A trial keeps no level of a patient who has left, or in an arm that was not the patient's.
+    """
     if not path.is_file():
         return
     import xarray as xr
 
     with xr.open_dataset(path, engine="h5netcdf") as result:
         there = result.trough.sel(arm=run.arm.name, patient=patient).values
-    if not np.array_equal(there, np.array([one[0] for one in run.seen["trough"]])):
+    kept = np.isfinite(there)
+    if not np.array_equal(there[kept], np.array([one[0] for one in run.seen["trough"]])[kept]):
         text = f"{path.name} has other levels of patient {patient} than this story: made with other versions?"
         warnings.warn(text, PkWarning, stacklevel=3)
 
 
 def _story(trial: Scenario, run: ArmRun, patient: int, seed: int, ledger: Ledger, looks: Looks) -> Story:
-    disease = run.disease
+    disease, leaves = run.disease, float(run.leaves[0])
     onset = {
-        name: _finite(therapy.state.values[0, at.ONSET_TIME])
+        name: _before(therapy.state.values[0, at.ONSET_TIME], leaves)
         for name, therapy in zip(run.names, run.therapies, strict=True)
     }
     truth = Truth(
         onset=onset,
-        responder=bool(disease.responder[0]) if disease.assessment_day <= trial.duration else None,
-        losses=tuple((float(days[0]), bool(lacked[0])) for _, days, lacked in disease.losses),
-        regained=tuple(day for _, day in disease.regained),
+        responder=bool(disease.responder[0]) if disease.assessment_day <= min(trial.duration, leaves) else None,
+        losses=tuple((float(days[0]), bool(lacked[0])) for _, days, lacked in disease.losses if days[0] < leaves),
+        regained=tuple(day for _, day in disease.regained if day < leaves),
     )
-    levels = run.seen["trough_measured"]
+    levels = zip(trial.visits, run.seen["trough_measured"], strict=True)
+    days = np.array(looks.days)
+    told = days < leaves
     return Story(
         scenario=trial.name,
         arm=run.arm.name,
@@ -174,15 +187,19 @@ def _story(trial: Scenario, run: ArmRun, patient: int, seed: int, ledger: Ledger
         covariates={name: float(values[0]) for name, values in run.patients.covariates.items()},
         rows=tuple(ledger.rows()),
         drugs=run.names,
-        days=np.array(looks.days),
-        levels=looks.course(0, 0),
-        antibody=looks.course(0, 2),
-        samples=tuple((day / 7.0, _finite(one[0])) for day, one in zip(trial.visits, levels, strict=True)),
+        days=days[told],
+        levels=looks.course(0, 0)[:, told],
+        antibody=looks.course(0, 2)[:, told],
+        samples=tuple((day / 7.0, _finite(one[0])) for day, one in levels if day < leaves),
         lloq=run.setting.laboratory.drug.lloq,
-        duration=trial.duration,
+        duration=min(trial.duration, leaves),
         truth=truth,
     )
 
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _before(day: float, end: float) -> float | None:
+    return float(day) if day < end else None

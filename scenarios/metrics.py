@@ -24,6 +24,7 @@ from pkmodel.errors import unknown_name
 from scenarios.intervals import Mean, Median, Share
 from scenarios.ratios import Ratio
 from scenarios.readout import ArmReadout
+from scenarios.some_medians import MedianAmong
 
 MAINTENANCE_WEEK = 14.0
 """From this week on a visit counts for `time_in_window`: induction is over for every regimen."""
@@ -44,28 +45,38 @@ Metric = Callable[[ArmReadout], Iterator[Reading]]
 
 
 def time_in_window(arm: ArmReadout) -> Iterator[Reading]:
-    """Share of visits from week 14 on whose trough is in the window, mean over patients (percent)."""
+    """Share of visits from week 14 on whose trough is in the window, mean over patients (percent).
+
+    Visits on another drug than the scenario's do not count; who has no other is not in the mean.
+    """
     counted = np.array(arm.weeks) >= MAINTENANCE_WEEK
-    samples = np.count_nonzero(arm.seen[:, counted], axis=1)
+    samples = np.count_nonzero(arm.on_drug[:, counted], axis=1)
     some = samples > 0  # if there is nobody the row says n = 0 instead of vanishing
-    share = np.count_nonzero(arm.zone[:, counted] == 0, axis=1)[some] * 100.0 / samples[some]
-    yield Reading("time_in_window", "", "percent", Mean(values=share, within=(0.0, 100.0)))
+    share = np.count_nonzero(arm.zone[:, counted] == 0, axis=1) * 100.0 / np.maximum(samples, 1)
+    sample: Mean | Ratio = Mean(values=share[some], within=(0.0, 100.0))
+    if arm.switched is not None:  # arms then differ in who counts
+        sample = Ratio(numerator=share, denominator=some.astype(np.float64), least=0.0)
+    yield Reading("time_in_window", "", "percent", sample)
 
 
 def _zone_share(metric: str, zone: int) -> Metric:
     def share(arm: ArmReadout) -> Iterator[Reading]:
         for column, visit in enumerate(arm.visits):
-            yield Reading(metric, visit, "percent", Share(event=arm.zone[:, column] == zone, among=arm.seen_at(column)))
+            event = arm.zone[:, column] == zone
+            yield Reading(metric, visit, "percent", Share(event=event, among=arm.on_drug_at(column)))
 
-    share.__doc__ = f"Share of patients whose trough is {metric.replace('_', ' the ')} (percent)."
+    share.__doc__ = f"Of those on the scenario's drug, share whose trough is {metric.replace('_', ' the ')} (percent)."
     return share
 
 
 def trough_median(arm: ArmReadout) -> Iterator[Reading]:
-    """Median measured trough (ug/mL); a level below the limit of quantification ranks below every other."""
+    """Median measured trough of those on the scenario's drug (ug/mL); below the limit ranks below every other."""
     for column, visit in enumerate(arm.visits):
         levels, below = arm.levels_at(column)
         sample = Median(values=levels, below=below, limit=arm.lloq)
+        if arm.switched is not None:  # arms then differ in whose levels count
+            among = arm.on_drug[:, column]
+            sample = MedianAmong(values=levels, below=below, limit=arm.lloq, among=among)
         yield Reading("trough_median", visit, "ug/mL", sample)
 
 
@@ -93,8 +104,12 @@ def ada_inconclusive(arm: ArmReadout) -> Iterator[Reading]:
 
 
 def loss_of_response(arm: ArmReadout) -> Iterator[Reading]:
-    """Share of primary responders who lose response within follow-up (percent)."""
-    lost = Share(event=np.isfinite(arm.loss_time), among=arm.responder)
+    """Share of primary responders who lose response, for the first time, within follow-up (percent).
+
+    Of those who stay to the end of the trial: a loss after leaving is not seen. Leaving is independent of everything
+    else, so those who stay are a random part of all.
+    """
+    lost = Share(event=np.isfinite(arm.loss_time), among=arm.responder & arm.followed)
     yield Reading("loss_of_response", "", "percent", lost)
 
 
@@ -115,13 +130,13 @@ def switched(arm: ArmReadout) -> Iterator[Reading]:
 
 
 def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:
-    """Drug given, mg per patient-year of follow-up."""
+    """Drug of the scenario given, mg per patient-year of follow-up; alternatives after a switch do not count."""
     rate = Ratio(numerator=arm.drug, denominator=arm.years, least=0.0)
     yield Reading("drug_per_year", "", "mg/patient-year", rate)
 
 
 def doses_per_year(arm: ArmReadout) -> Iterator[Reading]:
-    """Doses given per patient-year of follow-up."""
+    """Doses of the scenario's drug per patient-year of follow-up; alternatives after a switch do not count."""
     rate = Ratio(numerator=arm.doses, denominator=arm.years, least=0.0)
     yield Reading("doses_per_year", "", "doses/patient-year", rate)
 

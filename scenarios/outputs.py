@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkmodel.errors import InputError, PkError
+from scenarios.versions import versions as versions  # the command line and the report ask for it here
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +24,6 @@ PROTOCOL = "protocol.toml"
 SCORES, COMPARISON, RESULT, REPORT, LEDGER = "scores.csv", "compare.csv", "result.nc", "report.html", "ledger.csv"
 WRITTEN = (SCORES, COMPARISON, RESULT, REPORT, "troughs.png", "in_window.png", "antibodies.png", PROTOCOL)
 _OURS = (*WRITTEN, LEDGER)
-_RECORDED = ("numpy", "scipy", "numba", "xarray", "pandas", "matplotlib", "h5netcdf", "h5py")
 
 
 @contextmanager
@@ -159,22 +159,6 @@ def protocol_text(scenario: Scenario, run: Mapping[str, Any]) -> str:
 
     comment = "# The scenario as it was run. 'pkmodel run protocol.toml' repeats the run.\n"
     return comment + scenario.text + "\n" + toml_text({"run": dict(run), "versions": versions()})
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    from pkmodel import __version__
-
-    found = {"pkmodel": __version__, "python": platform.python_version()}
-    for package in _RECORDED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _without_paths(attributes: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:

@@ -26,7 +26,21 @@ def window_text(window: TargetWindow) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """What a reader must know beside the numbers."""
+    """What a reader must know beside the numbers.
+
+    Attributes
+    ----------
+    maintenance
+        Visits of `time_in_window`, weeks as text.
+    randomised
+        Each patient is in one arm.
+    switching
+        A patient can be switched to another drug than the scenario's.
+    leaving
+        Patients leave the trial early.
+    first_loss
+        Response can come back, so that a loss is the first one.
+    """
 
     scenario: str
     title: str
@@ -40,6 +54,9 @@ class Heading:
     drug_sensitive: str
     drug_tolerant: str
     randomised: bool = False
+    switching: bool = False
+    leaving: bool = False
+    first_loss: bool = False
 
     @classmethod
     def of(cls, result: xr.Dataset, window: TargetWindow) -> Heading:
@@ -62,6 +79,9 @@ class Heading:
             drug_sensitive=str(attrs.get("assay_drug_sensitive", "not named")),
             drug_tolerant=str(attrs.get("assay_drug_tolerant", "not named")),
             randomised=attrs.get("design") == RANDOMISED,
+            switching="drug_number" in result,
+            leaving="leaves" in result,
+            first_loss="responding" in result,
         )
 
     def lines(self) -> Iterator[str]:
@@ -72,6 +92,8 @@ class Heading:
         arms = "each in one arm" if self.randomised else "the same in every arm"
         yield f"{drug}; {self.patients:,} patients, {arms}{seed}"
         yield f"Target window: {self.window}; troughs as measured, LLOQ {self.lloq:g} µg/mL"
+        if self.switching:
+            yield f"Troughs and window: of visits on {self.drug}; drug and doses: of {self.drug} alone"
         yield f"Antibody assays: drug-sensitive {self.drug_sensitive}, drug-tolerant {self.drug_tolerant}"
 
 
@@ -122,20 +144,24 @@ def key_lines(heading: Heading, last: str, responders: str) -> Iterator[Line]:
     """What a reader wants first: the whole period, and the last visit."""
     weeks = heading.maintenance
     period = f"weeks {weeks[0]}–{weeks[-1]}" if weeks else "no visit from week 14 on"
-    yield Line(label=f"Time in window, {period} (%)", metric="time_in_window", visit="")
-    yield Line(label=f"In window at week {last} (%)", metric="in_window", visit=last)
+    on = f", on {heading.drug}" if heading.switching else ""
+    of = f"of {heading.drug} " if heading.switching else ""
+    followed = " followed to the end" if heading.leaving else ""
+    loss = "First loss of response" if heading.first_loss else "Loss of response"
+    yield Line(label=f"Time in window, {period}{on} (%)", metric="time_in_window", visit="")
+    yield Line(label=f"In window at week {last}{on} (%)", metric="in_window", visit=last)
     yield Line(label="  below it (%)", metric="below_window", visit=last)
     yield Line(label="  above it (%)", metric="above_window", visit=last)
-    yield Line(label=f"Median trough at week {last} (µg/mL)", metric="trough_median", visit=last)
+    yield Line(label=f"Median trough at week {last}{on} (µg/mL)", metric="trough_median", visit=last)
     yield Line(label="Ever antibody-positive, drug-sensitive (%)", metric="ada_drug_sensitive", visit="")
     yield Line(label="  samples inconclusive (%)", metric="ada_inconclusive", visit="")
     yield Line(label="Ever antibody-positive, drug-tolerant (%)", metric="ada_drug_tolerant", visit="")
-    yield Line(label="Loss of response (% of responders)", metric="loss_of_response", visit="")
-    yield Line(label=f"  {responders} (n)", metric="loss_of_response", visit="", count=True)
+    yield Line(label=f"{loss} (% of responders{followed})", metric="loss_of_response", visit="")
+    yield Line(label=f"  {responders}{followed} (n)", metric="loss_of_response", visit="", count=True)
     yield Line(label=f"In response at week {last} (%)", metric="in_response", visit=last)
     yield Line(label=f"On another drug at week {last} (%)", metric="switched", visit=last)
-    yield Line(label="Drug (mg per patient-year)", metric="drug_per_year", visit="")
-    yield Line(label="Doses per patient-year", metric="doses_per_year", visit="")
+    yield Line(label=f"Drug {of}(mg per patient-year)", metric="drug_per_year", visit="")
+    yield Line(label=f"Doses {of}per patient-year", metric="doses_per_year", visit="")
     yield Line(label="Any infusion reaction (%)", metric="infusion_reactions", visit="")
     yield Line(label="  Reactions per 100 infusions", metric="reactions_per_100_infusions", visit="")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pkmodel.errors import InputError
 from pkmodel.regimen import Regimen
 from scenarios.visit import Codes, Flags, Floats
 
@@ -91,13 +92,15 @@ class Instructions:
         """Whose timetable begins today: the new drug's, or the present one's again."""
         return np.asarray((self.switch_to >= 0) | self.begin_again)
 
-    def only(self, rows: Flags) -> Instructions:
-        """These instructions for ``rows``, and none for the others."""
+    def only(self, rows: Flags, plan: Plan) -> Instructions:
+        """These instructions for ``rows``; the others keep their plan and get nothing."""
         if rows.all():
             return self
         return replace(
             self,
             give=self.give & rows,
+            dose=np.where(rows, self.dose, plan.dose),
+            interval=np.where(rows, self.interval, plan.interval),
             switch_to=np.where(rows, self.switch_to, -1).astype(np.int8),
             begin_again=self.begin_again & rows,
             resume=self.resume & rows,
@@ -157,6 +160,10 @@ class Plan:
         self._move_on(missed, day)
         self.next_due = np.where(late, day + late_by, self.next_due)
         self.postponed |= late
+
+    def lapses(self, late: Flags, late_by: float, day: float) -> Flags:
+        """Whose dose would come so late that the plan has ended by then: nobody gives it."""
+        return np.asarray(late & (day + late_by >= self.end - _SLACK))
 
     def leave(self, gone: Flags) -> None:
         """Patients who have left the trial have no appointments."""
@@ -225,12 +232,15 @@ class Plan:
         """Use up the appointment of ``rows``, and every timetable entry that has passed meanwhile."""
         if not rows.any():
             return
+        on_time = rows & ~self.postponed  # a dose put off until after the next one counts for both
         self.postponed &= ~rows
+        self._refuse_unseen(on_time & self.own & (day - self.next_due > self.interval - 0.5 * _SLACK), day)
         for number, one in enumerate(self.drugs):
             mine = rows & (self.drug == number)
             if not mine.any():
                 continue
             passed = np.searchsorted(one.times, day - self.origin + _SLACK, side="right")
+            self._refuse_unseen(on_time & mine & ~self.own & (passed > self.taken + 1), day)
             self.taken = np.where(mine, np.maximum(self.taken + 1, passed), self.taken)
             entry = np.minimum(self.taken, one.times.size - 1)
             timetable = np.where(self.taken < one.times.size, self.origin + one.times[entry], math.inf)
@@ -238,3 +248,15 @@ class Plan:
             self.next_due = np.where(mine, following, self.next_due)
             planned = one.milligrams[self.rows, entry]
             self.dose = np.where(mine & ~self.own, planned, self.dose)
+
+    def _refuse_unseen(self, rows: Flags, day: float) -> None:
+        """Between two looks a dose can wait, but a second one behind it would never be given."""
+        if rows.any():
+            first = int(np.flatnonzero(rows)[0])
+            since = self.next_due[first]
+            raise InputError.one(
+                f"by day {day:g} more than one dose has come due since day {since:g} "
+                f"({rows.sum()} patients, drug number {self.drug[first]}): nobody was there to give them",
+                "review more often, at least at every interval that a plan can have",
+                key="review_every",
+            )

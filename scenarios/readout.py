@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DAYS_PER_YEAR = 365.25
 _OTHER = "dose_total_"
 UNSEEN = -9
-"""Zone of a visit after the patient has left."""
+"""Zone of a visit after the patient has left, or on another drug than the scenario's."""
 
 REQUIRED = (
     "trough_measured", "trough_blq", "ada_drug_sensitive", "ada_drug_tolerant",
@@ -51,7 +51,7 @@ class ArmReadout:
         (patient, visit) whether the patient was still in the trial.
     zone
         (patient, visit) -1 below the window, 0 in it, 1 above it; below the limit is below the window. -9 where the
-        patient was not seen.
+        patient was not seen, or was on another drug: the level of the old one is then no trough of a treatment.
     ada_drug_sensitive, ada_drug_tolerant
         (patient, visit) 0 negative, 1 positive, 2 inconclusive.
     drug, doses
@@ -109,10 +109,28 @@ class ArmReadout:
         here = self.seen[:, column]
         return None if here.all() else here
 
-    def levels_at(self, column: int) -> tuple[FloatArray, BoolArray]:
-        """Levels of those seen at a visit, and which of them are below the limit of quantification."""
+    @property
+    def on_drug(self) -> BoolArray:
+        """(patient, visit) who was seen and on the scenario's drug: whose levels count."""
+        return self.seen if self.switched is None else self.seen & ~self.switched
+
+    def on_drug_at(self, column: int) -> BoolArray | None:
+        """Who was seen at a visit and on the scenario's drug; None for everybody."""
         here = self.seen[:, column]
-        return self.trough[here, column], self.blq[here, column]
+        if self.switched is not None:
+            here = here & ~self.switched[:, column]
+        return None if here.all() else here
+
+    @property
+    def followed(self) -> BoolArray:
+        """(patient,) who stayed in the trial to its end."""
+        return np.isinf(self.stays)
+
+    def levels_at(self, column: int) -> tuple[FloatArray, BoolArray]:
+        """Levels of those on the scenario's drug at a visit, and which are below the limit of quantification."""
+        here = self.on_drug_at(column)
+        rows = slice(None) if here is None else here
+        return self.trough[rows, column], self.blq[rows, column]
 
 
 def arm_names(result: xr.Dataset) -> tuple[str, ...]:
@@ -201,6 +219,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
     blq = codes("trough_blq").astype(np.bool_)
     _refuse_gaps(trough, blq | ~seen, arm)
     end = float(result.attrs["duration_d"])
+    switched = codes("drug_number") != 0 if "drug_number" in one else None
     infused = "infusions" in result and bool((result["infusions"].values > 0).any())
     return ArmReadout(
         name=arm,
@@ -211,7 +230,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         blq=blq,
         lloq=float(result.attrs["drug_lloq"]),
         seen=seen,
-        zone=_classify(window, trough, blq, seen),
+        zone=_classify(window, trough, blq, seen if switched is None else seen & ~switched),
         ada_drug_sensitive=codes("ada_drug_sensitive"),
         ada_drug_tolerant=codes("ada_drug_tolerant"),
         drug=one["dose_total"].values.astype(np.float64, copy=False),
@@ -228,7 +247,7 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
             str(name).removeprefix(_OTHER): one[name].values for name in one.data_vars if str(name).startswith(_OTHER)
         },
         responding=codes("responding").astype(np.bool_) if "responding" in one else None,
-        switched=codes("drug_number") != 0 if "drug_number" in one else None,
+        switched=switched,
         reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
     )
 
@@ -251,10 +270,10 @@ def _stays(one: xr.Dataset) -> FloatArray:
     return np.where(np.isnan(leaves), math.inf, leaves)
 
 
-def _classify(window: TargetWindow, trough: FloatArray, blq: BoolArray, seen: BoolArray) -> NDArray[np.int8]:
+def _classify(window: TargetWindow, trough: FloatArray, blq: BoolArray, counted: BoolArray) -> NDArray[np.int8]:
     """Classify visit by visit: with a million patients the temporaries of all visits at once would count."""
     zone = np.full(trough.shape, UNSEEN, dtype=np.int8)
     for column in range(trough.shape[1]):
-        here = seen[:, column]
+        here = counted[:, column]
         zone[here, column] = window.classify(trough[here, column], blq[here, column])
     return zone

@@ -11,8 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from pkmodel.antibody import NO_LAYER
+from pkmodel.errors import InputError
+from pkmodel.files import KeyPath
 from scenarios.arm_checks import arm_problems, window_problems
 from scenarios.drug_checks import assay_problems, drug_problems, immunogenicity_problems, load_model
+from scenarios.grid_checks import grid_problems
 from scenarios.loose import Problem, numbers_in, tables_in, text_of, time_of, tried
 
 
@@ -33,8 +36,10 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from assay_problems(document.get("assays"), drug, ("assays",))
     for index, change in enumerate(tables_in(document.get("assay_change"))):
         yield from assay_problems(change, drug, ("assay_change", index))
+        yield from _same_lloq(document.get("assays"), change, drug, ("assay_change", index, "drug"))
     yield from _times(document)
     yield from arm_problems(document.get("arm"), model, drug)
+    yield from grid_problems(document)
     yield from _trial(document.get("trial"), len(list(tables_in(document.get("arm")))))
 
 
@@ -52,6 +57,20 @@ def _needs_layer(arms: object) -> Iterator[Problem]:
             if arm.get(key):
                 problem = f"{key} acts through the antibody layer, which is '{NO_LAYER}'"
                 yield Problem(("arm", index, key), problem, "leave it out, or name a layer under 'immunogenicity'")
+
+
+def _same_lloq(first: object, change: Mapping[str, Any], drug: str | None, path: KeyPath) -> Iterator[Problem]:
+    """A result states one LLOQ for all its levels."""
+    from pkmodel.assay import load_drug_assay
+
+    names = (text_of(first, "drug") if isinstance(first, Mapping) else None, text_of(change, "drug"))
+    try:
+        before, after = (None if name is None else load_drug_assay(name, drug).lloq for name in names)
+    except InputError:
+        return
+    if before is not None and after is not None and before != after:
+        problem = f"'{names[1]}' has an LLOQ of {after:g} ug/mL, '{names[0]}' under [assays] one of {before:g} ug/mL"
+        yield Problem(path, problem, "name a drug assay with the same LLOQ: a result has one for all its levels")
 
 
 def _times(document: Mapping[str, Any]) -> Iterator[Problem]:

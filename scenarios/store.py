@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import pkmodel
 from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from scenarios.reactions import Reactions
 from scenarios.scenario import Scenario
+from scenarios.versions import versions
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -176,14 +174,3 @@ class Store:
             "versions": json.dumps(versions(), sort_keys=True),
             **({"drugs": json.dumps(drugs)} if self.several_drugs else {}),
         }
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed a result."""
-    found = {"pkmodel": pkmodel.__version__, "python": platform.python_version()}
-    for package in ("numpy", "numba", "scipy", "xarray"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

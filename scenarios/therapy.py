@@ -6,25 +6,22 @@ and the memory of it stay, and going back finds them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel import antibody, library
+from pkmodel import antibody, library, switching
 from pkmodel.antibody import Immunogenicity
 from pkmodel.doses import dose_events, occasion_factors
 from pkmodel.draws import Draws
 from pkmodel.drug import PopulationModel
-from pkmodel.kernels import layout as at
 from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.response import Response
 from pkmodel.simulation import advance, start
 from pkmodel.state import Events, State
-from pkmodel.switching import eta_index
 from scenarios.observe import Laboratory, Report
 from scenarios.reactions import InfusionLog, Reactions
 from scenarios.scenario_parts import Alternative
@@ -57,7 +54,7 @@ class Drug:
             immunogenicity=antibody.layer(declared.immunogenicity),
             response=Response.load(declared.drug),
             laboratories=((0.0, Laboratory.load(declared.assays, declared.drug)),),
-            first_eta=eta_index(declared.drug),
+            first_eta=switching.eta_index(declared.drug),
         )
 
     def laboratory(self, day: float) -> Laboratory:
@@ -164,7 +161,4 @@ class Therapy:
 
 def carry_effect(source: Therapy, target: Therapy, rows: NDArray[np.intp], day: float) -> None:
     """On a switch the effect goes on from its present size, whichever drug made it."""
-    values = target.state.values
-    effect = source.state.values[rows, at.EFFECT]
-    values[rows, at.EFFECT] = effect
-    values[rows, at.BELOW_SINCE] = np.where(effect >= target.state.response[at.E_RELAPSE], math.inf, day)
+    switching.carry_effect(source.state, target.state, rows, day)

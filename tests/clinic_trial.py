@@ -79,6 +79,7 @@ PARAMETERS = {
     "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
     "immunomodulator-on-antibody": "stop_when_negative = true",
     "phased": 'at = "30 weeks", first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }',
+    "proportional": 'interval_step = "2 weeks", min_interval = "2 weeks"',
     "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',
     "switch-on-loss": 'to = "within-class", primary_nonresponse = true',
     "target-window": 'target = "4-7 ug/mL"',

@@ -9,6 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pkmodel.units import Amount
+from pkmodel.windows import TargetWindow
+from scenarios.explaining import Story, Truth
+from scenarios.intervals import Share
+from scenarios.whatif.grid import Option
+from scenarios.whatif.ranking import Cell, Ranking
+
 LLOQ = 0.3
 WEEKS = (0.0, 2.0, 6.0, 14.0, 22.0, 30.0, 38.0, 46.0, 54.0)
 SHIFT = {"scheduled": 1.0, "episodic": 0.25, "escalated": 1.6, "combination": 1.3}
@@ -121,28 +128,55 @@ def synthetic_ledger(result: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def with_trajectories(result: xr.Dataset) -> xr.Dataset:
-    """The same result with `concentration` at weekly decision days: exponential fall to each visit's true level."""
-    weeks = result["visit"].values
-    time = np.arange(0.0, 7.0 * weeks[-1] + 1.0, 7.0)
-    true = result["trough"].values
-    later = np.minimum(np.searchsorted(weeks * 7.0, time, side="left"), weeks.size - 1)
-    levels = true[:, :, later] * np.exp(0.3 * (weeks[later] * 7.0 - time) / 7.0)
-    return result.assign(concentration=(("arm", "patient", "time"), levels)).assign_coords(time=time)
+def synthetic_ranking(seed: int = 7) -> Ranking:
+    """A made-up search of four doses and four intervals, large doses not allowed."""
+    rng = np.random.default_rng(seed)
+    cells = []
+    for value in (200.0, 300.0, 500.0, 700.0):
+        for interval in (28.0, 42.0, 56.0, 70.0):
+            hit = rng.random(200) < 1 / (1 + np.exp(4.0 - 0.3 * (1.0 + 0.2 * (seed - 7)) * value / interval))
+            probability = Share(event=hit).interval().times(0.01)
+            cells.append(
+                Cell(
+                    option=Option(dose=Amount(value, False), interval=interval), hit=hit, probability=probability,
+                    below=0.0, above=0.0, share=0.5, median=4.0, drug=value / interval * 365.25, antibody_risk=0.1,
+                    cost=1.0, refused="above the largest dose" if value > 600.0 else "",
+                )
+            )  # fmt: skip
+    cells.sort(key=lambda cell: (cell.refused, -cell.probability.estimate))
+    return Ranking(
+        cells=tuple(cells), today=Option(dose=Amount(300.0, False), interval=56.0), probability=0.5, met=True,
+        target=TargetWindow(name="target", drug="infliximab", low=4.0, high=7.0), who="200 virtual patients",
+        model="a made-up model",
+    )  # fmt: skip
 
 
-def synthetic_grid() -> pd.DataFrame:
-    """Probability of a target by dose and interval, some of it not allowed."""
-    pairs = [(dose, weeks) for dose in (3.0, 5.0, 7.5, 10.0) for weeks in (4.0, 6.0, 8.0, 10.0)]
-    rate = np.array([dose / weeks for dose, weeks in pairs])
-    return pd.DataFrame(
-        {
-            "dose": [dose for dose, _ in pairs],
-            "interval": [weeks for _, weeks in pairs],
-            "probability": 1 / (1 + np.exp(4.0 - 4.0 * rate)),
-            "feasible": rate <= 1.3,
-        }
-    )
+def synthetic_story(seed: int = 7) -> Story:
+    """A made-up patient: antibodies, a switch in week 30, response lost and found again."""
+    fall = 0.05 * (1.0 + 0.5 * (seed - 7))
+    days = np.arange(0.0, 378.0, 0.5)
+    first = np.where(days < 210.0, 60.0 * np.exp(-fall * (days % 56.0)) + 1e-3, 1e-3)
+    second = np.where(days >= 210.0, 10.0 * np.exp(-fall * (days % 14.0)), 0.0)
+    rows = []
+    for day in (0.0, 14.0, 42.0, 98.0, 154.0, 210.0, 224.0, 238.0, 252.0):
+        old, low = day < 210.0, day == 154.0
+        rows.append(
+            {
+                "week": day / 7.0, "drug": "infliximab" if old else "adalimumab", "dose_mg": 350.0 if old else 80.0,
+                "sampled_day": day, "level_ug_per_mL": None if low else 60.0 * np.exp(-56.0 * fall),
+                "titre_ug_per_mL_eq": 1.0 if low else None,
+                "decision": "switch-within-class" if day == 210.0 else "continue",
+            }
+        )  # fmt: skip
+    return Story(
+        scenario="made-up", arm="reactive $_$ TDM", patient=2, seed=seed, covariates={"weight": 70.0},
+        rows=tuple(rows), drugs=("infliximab", "adalimumab"), days=days, levels=np.array([first, second]),
+        antibody=np.array([np.maximum(days - 100.0, 0.0) * fall, 0.0 * days]), samples=((14.0, 3.0), (30.0, None)),
+        lloq=LLOQ, duration=378.0,
+        truth=Truth(
+            onset={"infliximab": 100.0, "adalimumab": None}, responder=True, losses=((150.0, True),), regained=(240.0,)
+        ),
+    )  # fmt: skip
 
 
 def synthetic_evidence() -> pd.DataFrame:

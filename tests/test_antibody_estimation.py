@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import pkmodel as pk
 from pkmodel import estimation as est
+from pkmodel.covariates import CovariateEffect
 from pkmodel.errors import InputError
+from pkmodel.estimation.design import Plan
+from pkmodel.estimation.engine import begin
 from pkmodel.kernels import layout
-from pkmodel.record import AntibodyReading, DoseRecord, Level, PatientRecord
+from pkmodel.record import AntibodyReading, CovariateCourse, DoseRecord, Level, PatientRecord
 
 MODEL = pk.load("infliximab-fasanmade-2011")
 LAYER = pk.Immunogenicity.load("infliximab")
@@ -155,3 +160,14 @@ def test_onset_is_calibrated():
     print(f"Brier {np.mean(scores):.3f} against {base * (1 - base):.3f}; true stretch inside {np.mean(inside):.0%}")
     assert np.mean(scores) < 0.5 * base * (1 - base)
     assert np.mean(inside) >= 0.75
+
+
+def test_a_dose_waits_for_the_lag_of_its_own_day():
+    effect = CovariateEffect(parameter="LAG", covariate="weight", form="power", coefficient=1.0, reference=70.0)
+    model = pk.PopulationModel.simple(CL=0.3, V1=3.0, KA=0.3, LAG=1.0, routes=("sc",))
+    model = replace(model, drug=LAYER.drug, effects=(effect,))
+    course = CovariateCourse(days=(0.0, 20.0), values=(70.0, 140.0), rule="locf")
+    doses = tuple(DoseRecord(day=day, milligrams=40.0) for day in (0.0, 14.0, 28.0))
+    plan = Plan.of(PatientRecord(id="P1", doses=doses, over_time={"weight": course}))
+    _, events = begin(model, plan, np.zeros((1, 0)), LAYER)
+    assert events.of_kind(layout.DEPOT).time.tolist() == [1.0, 15.0, 30.0]

@@ -229,6 +229,62 @@ def test_a_restart_begins_induction_where_the_clinic_says_so(again):
     assert days == [0.0, 14.0, 42.0, 98.0, 154.0, *after]
 
 
+def test_a_restart_is_capped_like_every_dose():
+    from pkmodel.units import dose
+
+    script = Script({
+        210.0: lambda visit: {"pause": everybody(True)(visit), "give": everybody(False)(visit)},
+        350.0: lambda visit: {"restart": everybody(True)(visit)},
+    })  # fmt: skip
+    run, _, ledger = go(Clinic(reinduction=True, max_dose=dose("3 mg/kg")), script, n=5)
+    weight = run.patients.covariates["weight"]
+    given = {row["patient"]: row["dose_mg"] for row in ledger.rows() if row["day"] == 350.0}
+    assert given == {patient: pytest.approx(3.0 * weight[patient]) for patient in range(5)}
+
+
+def test_vials_and_cap_hold_for_the_first_dose_of_a_drug_that_is_switched_to():
+    from pkmodel.units import dose
+
+    def first(drug, back=False, **rules):
+        script = {154.0: lambda visit: {"switch_to": everybody(drug, np.int8)(visit)}}
+        if back:
+            script[210.0] = lambda visit: {"switch_to": everybody(2, np.int8)(visit)}
+        _, _, ledger = go(Clinic(**rules), Script(script), n=5)
+        return {row["dose_mg"] for row in ledger.rows() if row["day"] == (210.0 if back else 154.0)}
+
+    assert first(2, vial=200.0) == {400.0}  # vedolizumab 300 mg: infused
+    assert first(2, max_dose=dose("200 mg")) == {200.0}
+    assert first(1, vial=100.0, max_dose=dose("100 mg")) == {160.0}  # adalimumab: injected
+    assert first(1, back=True, vial=200.0) == {400.0}  # from an injected drug to an infused one
+
+
+def test_a_dose_put_off_beyond_the_end_of_the_plan_is_missed():
+    adherence = Adherence(late=0.5, late_by=63.0)
+    run, _, ledger = go(adherence=adherence)
+    assert run.plan.end.max() == 546.0
+    late = [row["day"] for row in ledger.rows() if "dose-late" in row["decision"]]
+    missed = [row["day"] for row in ledger.rows() if "dose-missed" in row["decision"]]
+    assert late
+    assert max(late) + 63.0 < 546.0
+    assert missed
+    assert min(missed) + 63.0 >= 546.0
+
+
+def test_who_has_left_keeps_the_plan():
+    from scenarios.plan import Instructions, Plan
+
+    plan = Plan([trial("fixed").arms[0].regimen], np.array([60.0, 80.0]), 2)
+    nobody, none = np.zeros(2, bool), np.zeros(2, np.int8)
+    orders = Instructions(
+        give=~nobody, amount=plan.dose, dose=2.0 * plan.dose, interval=0.5 * plan.interval, switch_to=none - 1,
+        begin_again=nobody, resume=nobody, immunomodulator=none, pause=nobody, stop=nobody,
+    )  # fmt: skip
+    plan.carry_out(orders.only(np.array([True, False]), plan), 0.0)
+    assert plan.changes.tolist() == [1, 0]
+    assert plan.interval.tolist() == [28.0, 56.0]
+    assert plan.counts[:, 0].tolist() == [1, 0]
+
+
 # --- drugs
 
 
@@ -437,3 +493,32 @@ def test_settings_reach_clinic_and_alternatives():
     )
     assert changed.arms[0].clinic.turnaround == 3.0
     assert changed.arms[0].alternatives[0].regimen.doses[0].amount.value == 80.0
+
+
+def test_assays_that_change_keep_their_lloq(monkeypatch):
+    from clinic_trial import ARM, TRIAL
+
+    from pkmodel import assay
+
+    load = assay.load_drug_assay
+
+    def sharper(name, drug=None):
+        found = load("infliximab-elisa" if name == "sharp" else name, drug)
+        return replace(found, lloq=0.1) if name == "sharp" else found
+
+    monkeypatch.setattr(assay, "load_drug_assay", sharper)
+    text = TRIAL + '[[assay_change]]\nfrom = "40 weeks"\ndrug = "{drug}"\n'
+    text += ARM.format(name="fixed", policy='name = "fixed"', clinic="").replace("{", "{{").replace("}", "}}")
+    assert sc.Scenario.parse(text.format(drug="infliximab-elisa"))
+    with pytest.raises(InputError, match=r"assay_change\.0\.drug: 'sharp' has an LLOQ of 0\.1 ug/mL, .* one of 0\.3"):
+        sc.Scenario.parse(text.format(drug="sharp"))
+
+
+def test_versions_are_told_once():
+    import json
+
+    from scenarios.versions import versions
+
+    result = sc.run(trial("fixed"), patients=5, seed=SEED)
+    assert json.loads(result.attrs["versions"]) == versions()
+    assert versions().keys() >= {"pkmodel", "python", "numpy", "numba", "pandas", "h5py"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pkmodel.errors
-from pkmodel import assay, windows
+from pkmodel import antibody, assay, windows
 from pkmodel.library import load, models
 
 DATA = Path(pkmodel.errors.__file__).parent / "data"
@@ -91,3 +91,8 @@ def test_every_drug_of_the_library_has_windows_and_both_kinds_of_assay() -> None
         assert windows.windows(drug)
         assert assay.drug_assays(drug)
         assert kinds == {"drug-sensitive", "drug-tolerant"}
+
+
+@pytest.mark.parametrize("name", antibody.names())
+def test_every_antibody_layer_loads(name):
+    assert antibody.Immunogenicity.load(name).name == name

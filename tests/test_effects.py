@@ -170,6 +170,18 @@ def test_altman_s_example() -> None:
     assert str(needed) == "12.5 (benefit 5.56 to infinity to harm 50)"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.0, 20.0, "10 (5 to infinity)"),
+        (-20.0, 0.0, "-10 (infinity to -5)"),
+        (0.0, 0.0, "infinity (infinity to infinity)"),
+    ],
+)
+def test_ends_at_no_difference_are_called_infinity(low: float, high: float, said: str) -> None:
+    assert str(NumberNeeded.of(Interval(estimate=(low + high) / 2, low=low, high=high, n=10), good=True)) == said
+
+
 def test_ratio_is_the_mean_when_denominators_are_equal() -> None:
     rng = np.random.default_rng(2)
     values, years = rng.gamma(2.0, 3.0, 80), np.full(80, 1.25)

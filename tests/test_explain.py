@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -76,3 +77,37 @@ def test_a_ledger_needs_a_place():
     done = CliRunner().invoke(cli, ["run", "reactive-tdm", "--ledger", "--patients", "10"])
     assert done.exit_code == 2
     assert "--ledger needs --out" in done.output
+
+
+@pytest.fixture(scope="module")
+def randomised(tmp_path_factory):
+    out = tmp_path_factory.mktemp("trial") / "out"
+    settings = ["--set", "trial.design=randomised", "--set", "trial.dropout_per_year=1.0"]
+    done = CliRunner().invoke(cli, ["run", "taxit", "--patients", "40", *settings, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_a_story_of_a_trial_is_of_the_own_arm_and_ends_at_leaving(randomised):
+    import warnings
+
+    import xarray as xr
+
+    from pkmodel.errors import PkWarning
+
+    with xr.open_dataset(randomised / "result.nc", engine="h5netcdf") as result:
+        leaves, own = result.leaves.values, result.allocation.values
+        arms = [str(name) for name in result.arm.values]
+    gone = [int(one) for one in np.flatnonzero((leaves > 100.0) & (own == 1))]
+    assert gone
+    patient = gone[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PkWarning)
+        story = explain(randomised, patient)
+        explain(randomised, patient, arms[0])  # of that arm the run has kept nothing that could differ
+    assert story.arm == arms[1]
+    assert story.duration == leaves[patient]
+    assert story.days.size == story.levels.shape[1] == story.antibody.shape[1] > 0
+    assert story.days.max() < leaves[patient]
+    assert max(7.0 * week for week, _ in story.samples) < leaves[patient]
+    assert all(day < leaves[patient] for day, _ in story.truth.losses)

@@ -87,6 +87,7 @@ def test_any_arithmetic_is_that_of_python(text):
         ("True * weight", "is not a number"),
         ("1j * weight", "is not a number"),
         ("1e999 * weight", "is not a number"),
+        ("weight * 1" + "0" * 400, "is not a number that can be computed with"),
         ("(weight < 70) * 2", "is a condition where a number is needed; write '1 if ... else 0'"),
         ("1 if weight else 2", "'weight' in \"1 if weight else 2\" is no condition"),
         ("weight := 3", "is no expression"),

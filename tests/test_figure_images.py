@@ -22,7 +22,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
-from synthetic import synthetic, synthetic_evidence, synthetic_grid, synthetic_ledger, with_trajectories
+from synthetic import synthetic, synthetic_evidence, synthetic_ledger, synthetic_ranking, synthetic_story
 
 from pkmodel import windows
 from scenarios import figures
@@ -36,14 +36,13 @@ def drawings(seed: int = 7) -> dict[str, Callable[[], Figure]]:
     result = synthetic(60, ("scheduled", "episodic"), seed=seed)
     ledger = synthetic_ledger(result)
     shift = 0.0 if seed == 7 else 0.1
-    grid = synthetic_grid().assign(probability=lambda frame: frame["probability"] ** (1 + 10 * shift))
     evidence = synthetic_evidence().assign(predicted=lambda frame: frame["predicted"] * (1 + 3 * shift))
     of_result = ("troughs", "share_in_window", "antibody_incidence", "zones", "antibody_free", "differences")
     return {
         **{name: partial(getattr(figures, name), result) for name in (*of_result, "exposure_response")},
-        "story": partial(figures.story, with_trajectories(result), ledger, 2, "episodic"),
+        "story": partial(figures.story, synthetic_story(seed)),
         "decision_flow": partial(figures.decision_flow, ledger, windows.load("taxit"), "episodic", high_titre=1.5),
-        "dose_grid": partial(figures.dose_grid, grid),
+        "dose_by_interval": partial(figures.heat_map, synthetic_ranking(seed)),
         "forest": partial(figures.forest, evidence),
     }
 

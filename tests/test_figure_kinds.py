@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from synthetic import synthetic, synthetic_evidence, synthetic_grid, synthetic_ledger, with_trajectories
+from synthetic import synthetic, synthetic_evidence, synthetic_ledger, synthetic_ranking, synthetic_story
 from test_figures import check_words
 
 from pkmodel import windows
@@ -57,7 +57,8 @@ def test_survival_of_an_assay_is_what_the_score_leaves_over(result: xr.Dataset) 
     for panel, metric in ((tolerant, "ada_drug_tolerant"), (sensitive, "ada_drug_sensitive")):
         for arm, line in zip(ARMS, panel.lines, strict=True):
             positive = [r.sample.interval().estimate for r in METRICS[metric](readout(result, arm, window)) if r.visit]
-            np.testing.assert_allclose(line.get_ydata(), [100.0, *(100.0 - share for share in positive)])
+            at = np.searchsorted(np.asarray(line.get_xdata()), readout(result, arm, window).weeks, side="right") - 1
+            np.testing.assert_allclose(np.asarray(line.get_ydata())[at], [100.0 - share for share in positive])
 
 
 def test_survival_of_the_truth_ends_at_those_without_onset(result: xr.Dataset) -> None:
@@ -93,30 +94,20 @@ def test_exposure_groups_hold_every_responder_once(result: xr.Dataset) -> None:
         figures.exposure_response(result, week=15.0)
 
 
-def test_story_marks_what_the_ledger_says(result: xr.Dataset) -> None:
-    ledger = synthetic_ledger(result)
-    ill = ledger[(ledger["arm"] == "episodic") & (ledger["decision"] != "continue")]["patient"].iloc[0]
-    figure = figures.story(with_trajectories(result), ledger, int(ill), "episodic")
-    mine = ledger[(ledger["arm"] == "episodic") & (ledger["patient"] == ill)]
-    top = figure.axes[0]
-    reported = next(line for line in top.lines if line.get_marker() == "o")
-    assert np.asarray(reported.get_ydata()).tolist() == mine.loc[mine["blq"] == 0, "level_ug_per_mL"].tolist()
-    missing = next(line for line in top.lines if line.get_marker() == "v")
-    assert len(missing.get_xdata()) == int((mine["blq"] == 1).sum())
-    said = words(figure)
-    for decision in mine.loc[mine["decision"] != "continue", "decision"].head(6):
-        assert decision in said
-    assert f"Patient {ill}" in said
-
-
-def test_story_refuses_what_it_cannot_tell(result: xr.Dataset) -> None:
-    ledger = synthetic_ledger(result.isel(patient=slice(3)))
-    with pytest.raises(InputError, match="trajectories"):
-        figures.story(result, ledger, 1)
-    with pytest.raises(InputError, match="ids go from 0 to 79"):
-        figures.story(with_trajectories(result), ledger, 80)
-    with pytest.raises(InputError, match="lacks decision, dose_mg"):
-        figures.story(with_trajectories(result), ledger.drop(columns=["decision", "dose_mg"]), 1)
+def test_story_marks_what_the_clinic_saw_of_each_drug() -> None:
+    told = synthetic_story()
+    levels, _, doses = figures.story(told).axes
+    seen = {row["sampled_day"] / 7.0: row["level_ug_per_mL"] for row in told.rows}
+    reported = next(line for line in levels.lines if line.get_label() == "seen by the clinic")
+    assert np.asarray(reported.get_xdata()).tolist() == [week for week, level in seen.items() if level is not None]
+    below = next(line for line in levels.lines if line.get_label() == "seen: below the LLOQ")
+    assert np.asarray(below.get_xdata()).tolist() == [week for week, level in seen.items() if level is None]
+    given = [len(bars.get_segments()) for bars in doses.collections]
+    assert given == [sum(row["drug"] == drug for row in told.rows) for drug in told.drugs]
+    figure = figures.story(told)
+    figure.draw_without_rendering()  # the arm's name has dollar signs
+    assert "switch-within-class" in words(figure)
+    assert "Patient 2" in words(figure)
 
 
 def test_flow_counts_every_changed_patient_once(result: xr.Dataset) -> None:
@@ -133,22 +124,19 @@ def test_flow_counts_every_changed_patient_once(result: xr.Dataset) -> None:
         figures.decision_flow(ledger.assign(decision="dose-late"), windows.load("taxit"))
 
 
-def test_grid_shows_each_probability_and_frames_what_is_allowed() -> None:
-    frame = synthetic_grid()
-    figure = figures.dose_grid(frame, who="n = 400 virtual patients.")
-    image = figure.axes[0].images[0].get_array()
+def test_heat_map_shows_each_probability_and_hatches_what_is_not_allowed() -> None:
+    ranking = synthetic_ranking()
+    figure = figures.heat_map(ranking)
+    axes = figure.axes[0]
+    image = axes.images[0].get_array()
     assert image is not None
-    expected = 100.0 * frame.pivot(index="dose", columns="interval", values="probability").to_numpy()
-    np.testing.assert_allclose(np.asarray(image), expected)
-    allowed = frame.pivot(index="dose", columns="interval", values="feasible").to_numpy()
-    framed = np.pad(allowed, 1).astype(int)
-    edges = np.abs(np.diff(framed, axis=0)).sum() + np.abs(np.diff(framed, axis=1)).sum()
-    assert len(figure.axes[0].lines) == edges
-    assert "n = 400" in words(figure)
-    with pytest.raises(InputError, match="5 every 8 weeks twice"):
-        figures.dose_grid(frame.iloc[[*range(16), 6]])
-    with pytest.raises(InputError, match="not a probability"):
-        figures.dose_grid(frame.assign(probability=40.0))
+    shown = sorted(np.asarray(image).ravel())
+    np.testing.assert_allclose(shown, sorted(100.0 * cell.probability.estimate for cell in ranking.cells))
+    hatched = [patch for patch in axes.patches if patch.get_hatch()]
+    assert len(hatched) == sum(bool(cell.refused) for cell in ranking.cells) == 4
+    stars, circles = ([line for line in axes.lines if line.get_marker() == mark] for mark in "*o")
+    assert (len(stars), len(circles)) == (1, 1)
+    assert "200 virtual patients" in words(figure)
 
 
 def test_forest_has_a_row_for_each_figure_and_a_panel_for_each_unit() -> None:
@@ -165,22 +153,19 @@ def test_forest_has_a_row_for_each_figure_and_a_panel_for_each_unit() -> None:
 
 def test_no_words_overlap(result: xr.Dataset) -> None:
     ledger = synthetic_ledger(result)
-    check_words(figures.story(with_trajectories(result), ledger, 2, "episodic"))
     check_words(figures.decision_flow(ledger, windows.load("taxit"), "episodic", high_titre=1.5))
-    check_words(figures.dose_grid(synthetic_grid(), who="n = 400 virtual patients."))
+    check_words(figures.heat_map(synthetic_ranking()))
     check_words(figures.forest(synthetic_evidence()))
 
 
 def test_given_axes_are_drawn_into(result: xr.Dataset) -> None:
-    long = with_trajectories(result)
     ledger = synthetic_ledger(result)
     draws = {
         "antibody_free": lambda ax: figures.antibody_free(result, ax=ax),
         "differences": lambda ax: figures.differences(result, ax=ax),
         "exposure_response": lambda ax: figures.exposure_response(result, ax=ax),
-        "story": lambda ax: figures.story(long, ledger, 2, ax=ax),
         "decision_flow": lambda ax: figures.decision_flow(ledger, windows.load("taxit"), ax=ax),
-        "dose_grid": lambda ax: figures.dose_grid(synthetic_grid(), ax),
+        "heat_map": lambda ax: figures.heat_map(synthetic_ranking(), ax),
         "forest": lambda ax: figures.forest(synthetic_evidence().head(5), ax),
     }
     for name, draw in draws.items():
@@ -189,3 +174,54 @@ def test_given_axes_are_drawn_into(result: xr.Dataset) -> None:
         assert draw(axes) is mine, name
         assert mine.axes == [axes], name
         assert axes.has_data() or axes.texts, name
+
+
+def left_and_randomised(result: xr.Dataset) -> xr.Dataset:
+    """The same as a randomised trial with dropout, in which half of the patients leave in week 10."""
+    ids = result["patient"].values
+    leaves = np.where(ids % 4 < 2, 70.0, np.nan)
+    trial = result.assign(allocation=("patient", ids % 2), leaves=("patient", leaves)).assign_attrs(design="randomised")
+    gone = 7.0 * result["visit"].values >= np.where(np.isnan(leaves), np.inf, leaves)[:, None]
+    late = trial["onset_time"].values >= leaves
+    trial["onset_time"] = trial["onset_time"].where(~late)
+    for name, variable in trial.data_vars.items():
+        if "arm" in variable.dims:
+            mine = np.arange(2)[:, None] == ids % 2
+            inside = mine if variable.ndim == 2 else mine[:, :, None] & ~gone
+            trial[name] = (variable.dims, np.where(inside, variable.values.astype(float), np.nan))
+    return trial
+
+
+def test_truth_of_a_randomised_trial_is_of_its_arm_s_patients_while_they_are_there(result: xr.Dataset) -> None:
+    trial = left_and_randomised(result)
+    truth = figures.antibody_free(trial).axes[2]
+    for number, line in enumerate(truth.lines):
+        free = 1.0
+        mine = trial["patient"].values % 2 == number
+        onset = trial["onset_time"].values[number][mine]
+        leaves = np.nan_to_num(trial["leaves"].values[mine], nan=np.inf)
+        for day in np.sort(onset[onset <= 378.0]):
+            free *= 1.0 - 1.0 / np.count_nonzero(np.minimum(np.nan_to_num(onset, nan=np.inf), leaves) >= day)
+        assert np.asarray(line.get_ydata())[-1] == pytest.approx(100.0 * free)
+
+
+def test_exposure_of_a_trial_is_of_those_who_stay(result: xr.Dataset) -> None:
+    trial = left_and_randomised(result)
+    arm = readout(trial, "scheduled", choose_window(trial))
+    counted = arm.responder & np.isinf(arm.stays)
+    (axes,) = figures.exposure_response(trial).axes
+    below = arm.blq[:, 2] & counted
+    groups = np.array_split(np.arange(int((counted & ~below).sum())), 4)
+    sizes = [int(below.sum())] * bool(below.sum()) + [len(group) for group in groups]
+    shares = np.asarray(axes.containers[0].lines[0].get_ydata())
+    assert np.average(shares, weights=sizes) == pytest.approx(100.0 * np.isnan(arm.loss_time[counted]).mean())
+
+
+def test_dollar_signs_in_names_are_text(result: xr.Dataset) -> None:
+    odd = result.assign_coords(arm=["a $_$ b", "c $"])
+    for name in ("troughs", "zones", "share_in_window", "antibody_incidence", "antibody_free", "differences"):
+        getattr(figures, name)(odd).draw_without_rendering()
+        figure = Figure()
+        getattr(figures, name)(odd, ax=figure.subplots())
+        figure.draw_without_rendering()
+    figures.exposure_response(odd).draw_without_rendering()

@@ -17,7 +17,7 @@ from pkmodel.covariates import CovariateEffect
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.mapfit import fit_compiled
 from pkmodel.kernels import estimate as kernel
-from pkmodel.kernels import likelihood
+from pkmodel.kernels import likelihood, prediction
 from pkmodel.record import CovariateCourse, DoseRecord, Level, PatientRecord
 from pkmodel.variability import ResidualError
 
@@ -146,6 +146,49 @@ def test_a_reset_forgets_what_was_before():
     z = np.array([0.4])
     one, other = (objective(compile_plans(model, [Plan.of(record)]), z) for record in (with_past, without))
     assert one == pytest.approx(other, rel=1e-12)
+
+
+def test_a_reset_cancels_a_dose_that_waits_in_the_depot():
+    model = pk.PopulationModel.simple(
+        CL=0.3, V1=3.0, KA=0.3, LAG=1.0, routes=("sc",), omega={"CL": 0.3}, residual=ResidualError(proportional=0.2)
+    )
+    later = (DoseRecord(day=28.0, milligrams=300.0), DoseRecord(day=35.0, milligrams=200.0))
+    level = (Level(day=40.0, value=20.0),)
+    early = (DoseRecord(day=0.0, milligrams=500.0), DoseRecord(day=27.5, milligrams=500.0))
+    z = np.array([0.4])
+    with_past = PatientRecord(id="1", doses=(*early, *later), levels=level, resets=(28.0,))
+    without = PatientRecord(id="1", doses=later, levels=level)
+    one, other = (objective(compile_plans(model, [Plan.of(record)]), z) for record in (with_past, without))
+    assert one == pytest.approx(other, rel=1e-12)
+
+
+@pytest.mark.parametrize("iov", [{}, {"CL": 0.1, "LAG": 0.2}])
+def test_a_dose_waits_for_the_lag_of_its_own_moment(iov):
+    """Weight changes while a dose waits, which the twin times by the parameters of the dose."""
+    theta = {"CL": 0.3, "V1": 3.0, "Q": 0.0, "V2": 1.0, "KA": 0.4, "F": 0.7, "LAG": 2.0}
+    effects = [
+        CovariateEffect(parameter=name, covariate="weight", form="power", coefficient=power, reference=70.0)
+        for name, power in (("LAG", 1.0), ("CL", 0.75))
+    ]
+    model = replace(
+        pk.PopulationModel.simple(**theta, routes=("sc",), residual=ResidualError(proportional=0.2)),
+        eta_parameters=("CL", "LAG"), omega=np.diag([0.09, 0.04]), iov=iov, effects=tuple(effects),
+    )  # fmt: skip
+    starts, days = [0.0, 14.0, 28.0], [1.5, 5.0, 15.5, 18.0, 30.0, 33.0, 50.0]
+    record = PatientRecord(
+        id="1", doses=tuple(DoseRecord(day=day, milligrams=200.0) for day in starts),
+        levels=tuple(Level(day=day, value=5.0) for day in days),
+        over_time={"weight": CovariateCourse(days=(0.0, 1.0, 29.0), values=(70.0, 35.0, 140.0), rule="locf")},
+    )  # fmt: skip
+    case = {
+        "etas": ["CL", "LAG"], "omega": model.omega, "iov": iov, "occasions": starts, "days": days,
+        "stretches": [0.0, 1.0, 29.0], "doses": [(day, 200.0, 0.0, "sc") for day in starts],
+        "typical": [{**theta, "LAG": 2.0 * x, "CL": 0.3 * x**0.75} for x in (1.0, 0.5, 2.0)],
+    }  # fmt: skip
+    z = np.linspace(-0.8, 1.1, 2 + 3 * len(iov))
+    out = np.empty((1, len(days)))
+    prediction.predict(compile_plans(model, [Plan.of(record)]), 0, z[None, :], out)
+    np.testing.assert_allclose(out[0], naive_estimate.predictions(case, z), rtol=1e-10, atol=1e-12)
 
 
 def test_many_patients_are_bit_for_bit_one_patient():

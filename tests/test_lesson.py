@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pkmodel.errors import InputError, UnknownNameError
 from scenarios import lesson
 from scenarios.cli import cli
-from scenarios.lesson.grid import Grid, simulate
+from scenarios.lesson.grid import Grid, _trial, simulate
 from scenarios.lesson.lesson_file import CELLS, LessonFile
 from scenarios.running import run
 from scenarios.scenario import Scenario
@@ -88,6 +88,13 @@ def test_a_setting_is_the_arm_of_a_run(grid: Grid) -> None:
         np.testing.assert_allclose(page["level"][2], expected, rtol=0.006)  # three significant digits
         onset = result["onset_time"].sel(arm=arm).values
         assert page["formed"][-1] == float(f"{100 * np.isfinite(onset).mean():.3g}")
+
+
+def test_the_trial_design_of_the_scenario_is_left_out(small: LessonFile) -> None:
+    base = Scenario.load(small.scenario).with_settings(["trial.design=randomised", "trial.dropout_per_year=1"])
+    design = _trial(base, small, [(0,) * len(small.control)]).design
+    assert not design.randomised
+    assert design.dropout == 0.0
 
 
 def test_every_patient_is_in_one_of_the_four_groups(grid: Grid) -> None:

@@ -28,6 +28,12 @@ def lint(tmp_path):
     return judge
 
 
+def test_a_carrier_is_0_or_1(lint):
+    found = lint("1,0,350,4200,1,1,7\n1,14,.,.,0,1,1\n", head="ID,TIME,AMT,RATE,EVID,MDV,HLA", model=None)
+    assert [(fault.line, fault.key, fault.problem) for fault in found.faults] == [(2, "HLA", "7 is impossible (ID 1)")]
+    assert "is 0 or 1" in found.faults[0].remedy
+
+
 def test_a_good_table_has_no_fault(lint, tmp_path):
     found = lint(GOOD)
     assert found.faults == ()
@@ -42,6 +48,10 @@ def test_a_good_table_has_no_fault(lint, tmp_path):
 FAULTS = [
     ("1,14,0,0,0,0,1,0,0,0,2l.5,0.3,0,70,40", "DV", "'2l.5' is not a number"),
     ("1,14,0,0,0,0,1,0,0,0,'21,5',0.3,0,70,40", "", "cells under a header"),
+    ("1,14,0,0,0,0,1,0,0,0,1_000,0.3,0,70,40", "DV", "'1_000' is not a number"),
+    ("1,14,0,0,0,0,1,0,0,0,1_2.5,0.3,0,70,40", "DV", "'1_2.5' is not a number"),
+    ("1,14,0,0,0,0,1,0,0,0,\uff18,0.3,0,70,40", "DV", "'\uff18' is not a number"),
+    ("1,14,0,0,0,0,1,0,0,0,1e999,0.3,0,70,40", "DV", "is not finite"),
     ("1,14,0,0,0,0,1,0,0,0,nan,0.3,0,70,40", "DV", "is not finite"),
     ("1,14,0,0,0,0,1,0,0,0,inf,0.3,0,70,40", "DV", "is not finite"),
     ("1,-1,0,0,0,0,1,0,0,0,21.5,0.3,0,70,40", "TIME", "-1 is negative"),

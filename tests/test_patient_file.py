@@ -48,6 +48,9 @@ FAULTS = [
     ('every = "8 weeks"', 'evry = "8 weeks"', "did you mean 'every'?"),
     ('today = "30 weeks"', 'today = "20 weeks"', "today is day 140, but something happened on day 210"),
     ('today = "30 weeks"', 'today = "7 months"', "a month has no defined length"),
+    ('albumin = "38 g/L"', "hla_dqa1_05 = 7", "hla_dqa1_05 (1 carrier of HLA-DQA1*05, 0 not) is 0 or 1"),
+    ('weight = "72 kg"', 'weight = "\uff17\uff12 kg"', "has no unit"),
+    ('value = "2.1 ug/mL"', 'value = "< 0.3 ug/mL"\nlloq = "0.5 ug/mL"', "below 0.3 ug/mL, and its lloq is 0.5 ug/mL"),
 ]
 
 
@@ -55,7 +58,7 @@ FAULTS = [
 def test_faults_are_told_with_their_line(tmp_path, old, new, words):
     assert old in GOOD
     path = tmp_path / "p.toml"
-    path.write_text(GOOD.replace(old, new, 1))
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(pk.InputError) as caught:
         read_patient(path)
     assert words in str(caught.value)
@@ -92,3 +95,20 @@ def test_covariates_over_time_and_doses_by_the_weight_of_the_day(tmp_path):
         'first = "0 weeks"\nlast = "16 weeks"\n'
     )
     assert [dose.milligrams for dose in read_patient(path).record.doses] == [300, 300, 350]
+
+
+def test_weeks_may_stand_in_any_order_but_not_be_missing(tmp_path):
+    path = tmp_path / "p.toml"
+    text = (
+        'id = "a"\ndrug = "infliximab"\n[[regimen]]\ndose = "300 mg"\nweeks = [6, 0, 2]\n'
+        '[[regimen]]\ndose = "400 mg"\nweeks = [4]\n'
+        '[[level]]\nat = "7 weeks"\nvalue = "< 0.3 ug/mL"\nlloq = "300 ng/mL"\n'
+    )
+    path.write_text(text)
+    found = read_patient(path)
+    assert [dose.day for dose in found.record.doses] == [0.0, 14.0, 28.0, 42.0]
+    assert (str(found.current[0]), found.current[1]) == ("300 mg", 14.0)
+    assert found.record.levels[0].lloq == pytest.approx(0.3)
+    path.write_text(text.replace("[6, 0, 2]", "[]"))
+    with pytest.raises(pk.InputError, match=r"p.toml:5: regimen.0.weeks: .*at least 1"):
+        read_patient(path)

@@ -16,6 +16,7 @@ from scenarios.page import digits
 from scenarios.report import report_html
 from scenarios.report.protocol import arm_words, trial_words
 from scenarios.report.results import arm_sentences, difference_sentences
+from scenarios.running import run
 from scenarios.scenario import Scenario
 from scenarios.scoring import score
 
@@ -208,3 +209,23 @@ def test_keys_without_words_are_not_lost(trial: Scenario) -> None:
     told = [{**arm, "novelty": "every second Tuesday"} for arm in trial.document["arm"]]
     (first, _) = arm_words(replace(trial, document={**trial.document, "arm": told}))
     assert dict(first.lines)["novelty"] == "every second Tuesday"
+
+
+def test_a_randomised_trial_with_dropout_is_told_as_it_was() -> None:
+    plan = ["trial.design=randomised", "trial.dropout_per_year=0.5"]
+    trial = Scenario.load("scheduled-vs-episodic").with_settings(plan)
+    text = Reader(page(run(trial, patients=120, seed=3), trial)).text
+    for wrong in ("same patients", "same in every arm", "followed to the end; ", "Nobody leaves", "himself", "nan"):
+        assert wrong not in text
+    assert "every patient is followed" not in text
+    assert "allocation" not in text
+    assert re.search(r"Leave the trial early \d+ \(\d+ %\)", text)
+    assert "at a rate of 0.5 per patient-year" in text
+    assert "every virtual patient is in one arm, drawn 1:1" in text
+
+
+def test_response_that_comes_back_is_not_called_lost_for_good() -> None:
+    trial = Scenario.load("reactive-tdm")
+    text = Reader(page(run(trial, patients=40, seed=3), trial)).text
+    assert "and final" not in text
+    assert "Infliximab used (other drugs not counted)" in text

@@ -227,7 +227,7 @@ def test_one_fault(old, new, said):
     ("added", "said"),
     [
         ('[[arm]]\nname = "one"\n[[arm.dosing]]\ndose = "5 mg/kg"\nweeks = [0]', "arm.1.name: a second arm"),
-        ('[arm.adherence]\nmissed = 0.7\nlate = 0.5\nlate_by = "1 week"', "make more than 1"),
+        ('[arm.adherence]\nmissed = 0.7\nlate = 0.5\nlate_by = "2 weeks"', "make more than 1"),
         ("[arm.adherence]\nlate = 0.5", "'late' without 'late_by'"),
         ("[arm.adherence]\nmissed = 1.5", "arm.0.adherence.missed: got 1.5"),
         ('[[arm.cotherapy]]\ndrug = "azathioprin"', "expected 'thiopurine' or 'methotrexate'"),

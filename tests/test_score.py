@@ -14,6 +14,7 @@ from synthetic import LLOQ, WEEKS, synthetic
 
 from pkmodel import windows
 from pkmodel.errors import InputError, PkWarning
+from scenarios.comparing import compare
 from scenarios.intervals import Share
 from scenarios.metrics import METRICS, Reading
 from scenarios.readout import ArmReadout, choose_window
@@ -322,3 +323,47 @@ def test_memory_grows_by_less_than_500_bytes_a_patient() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 100e6
+
+
+def with_switches(result: xr.Dataset) -> xr.Dataset:
+    """The same, of whom every third patient of the second arm is on another drug from week 30 on."""
+    number = np.zeros(result["trough"].shape, np.int8)
+    number[1, ::3, 5:] = 1
+    dims = ("arm", "patient", "visit")
+    return result.assign(drug_number=(dims, number), responding=(dims, np.ones_like(number)))
+
+
+def test_who_is_on_another_drug_is_in_no_zone_of_the_old_one() -> None:
+    result = synthetic(90)
+    switched = with_switches(result)
+    table, frame = score(switched), score(switched).frame
+    kept = result.isel(patient=np.arange(90) % 3 != 0)
+    expected = score(kept).frame
+    for metric in ("in_window", "below_window", "above_window", "trough_median"):
+        here, there = (one[(one["metric"] == metric) & (one["visit"] == "54")] for one in (frame, expected))
+        assert here["n"].tolist() == [90, 60]
+        assert here["estimate"].tolist()[1] == there["estimate"].tolist()[1]
+    assert "In window at week 54, on infliximab (%)" in str(table)
+    assert "First loss of response" in str(table)
+    assert "Drug of infliximab" in str(table)
+
+
+def test_differences_count_each_arm_s_own_patients_on_the_drug() -> None:
+    result = with_switches(synthetic(90))
+    single, differences = score(result).cells(), compare(result).cells()
+    for metric, visit in (("time_in_window", ""), ("trough_median", "54"), ("below_window", "54")):
+        ours, theirs = (single[arm, metric, visit].value for arm in ("episodic", "scheduled"))
+        found = differences["episodic", metric, visit]
+        assert found.value == pytest.approx(ours - theirs)
+        assert found.low < found.value < found.high
+
+
+def test_with_nobody_switched_the_numbers_are_the_same() -> None:
+    result = synthetic(90)
+    nobody = with_switches(result)
+    nobody["drug_number"] = 0 * nobody["drug_number"]
+    for table in (score, compare):
+        there, here = table(result).frame, table(nobody).frame
+        here = here[~here["metric"].isin(["in_response", "switched"])].reset_index(drop=True)
+        for column in there.select_dtypes("number"):
+            np.testing.assert_allclose(here[column], there[column], rtol=1e-12, atol=1e-12)

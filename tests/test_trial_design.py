@@ -88,8 +88,9 @@ def test_nobody_is_seen_or_dosed_after_leaving(paired: xr.Dataset) -> None:
         assert np.isnan(values[:, after]).all()
         same = np.broadcast_to(~after, values.shape)
         assert np.array_equal(values[same], paired[name].values[same].astype(float), equal_nan=True)
-    lost = left.loss_time.values
-    assert not (lost >= leaves).any()
+    for name in ("loss_time", "onset_time"):
+        assert (paired[name].values >= leaves).any()
+        assert not (left[name].values >= leaves).any()
     early = gone & (leaves < 98.0)
     assert early.any()
     assert not left.responder.values[:, early].any()
@@ -99,6 +100,18 @@ def test_nobody_is_seen_or_dosed_after_leaving(paired: xr.Dataset) -> None:
     frame = sc.score(left).frame
     last = frame[(frame.metric == "in_window") & (frame.visit == "54") & (frame.arm == "scheduled")]
     assert last["n"].item() == (~after[:, -1]).sum()
+
+
+def test_loss_of_response_is_of_those_who_are_followed_to_the_end(paired: xr.Dataset) -> None:
+    left = run("trial.dropout_per_year=1.5")
+    table = sc.score(left)
+    stayed = np.isnan(left.leaves.values)
+    responders = paired.responder.values[0] & stayed
+    lost = np.isfinite(paired.loss_time.values[0])
+    row = table.frame[(table.frame.metric == "loss_of_response") & (table.frame.arm == "scheduled")]
+    assert row["n"].item() == responders.sum() < paired.responder.values[0].sum()
+    assert row["estimate"].item() == pytest.approx(100.0 * lost[responders].mean())
+    assert "(% of responders followed to the end)" in str(table)
 
 
 def test_equal_arms_differ_by_exactly_nothing_with_dropout() -> None:

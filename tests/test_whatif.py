@@ -226,7 +226,7 @@ class TestPatient:
 
 
 def test_figure(people, drug, tmp_path):
-    from scenarios.figure_whatif import save
+    from scenarios.figures.dose_by_interval import save
 
     ranking = search_population(drug, people, WINDOW, small(), limits=Limits(budget=4000.0))
     save(ranking, tmp_path / "a.png")

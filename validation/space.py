@@ -130,7 +130,7 @@ def response(values: Mapping[str, float], drug: str) -> dict[str, float]:
         "hill": values["hill"],
         "EC50": values[f"EC50 {drug}"],
         "EC50_sd": values["EC50_sd"],
-        # relapse stays at half of EC50, as in the stated priors (1 of 2 mg/L, 2 of 4): what is fitted is the scale of both
+        # relapse stays at half of EC50, as in the stated priors (1 of 2 mg/L, 2 of 4): the scale of both is fitted
         "C_relapse": float(f"{0.5 * values[f'EC50 {drug}']:.6g}"),
         "p_max": values["p_max"],
         "lambda_mech": float(f"{values['lambda_mech'] / _YEAR:.6g}"),

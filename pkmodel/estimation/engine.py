@@ -94,11 +94,12 @@ def begin(
         for day, strength in _immunomodulator(plan.record, first)
     ]
     for dose in plan.doses:
+        now = next(theta for day, theta in reversed(course) if day <= dose.day)
         parts.append(
             dose_events(
                 rows, dose.day - first, np.full(n, dose.milligrams),
                 route=resolve_route(dose.route, model.structure, model=model.name), duration=dose.duration,
-                theta=course[0][1],
+                theta=now,
             )
         )  # fmt: skip
     return state, Events.merge(parts)

@@ -14,7 +14,7 @@ import numpy as np
 from pkmodel.kernels import layout as at
 from pkmodel.kernels import linear
 from pkmodel.kernels._jit import jit
-from pkmodel.kernels.records import BOLUS, EPOCH, INFUSION, INFUSION_END, RESET, SAMPLE
+from pkmodel.kernels.records import BOLUS, EPOCH, INFUSION, INFUSION_END, OCCASION, RESET, SAMPLE
 
 
 @jit()
@@ -42,8 +42,26 @@ def individual(b, epoch, occasion, z, eta, theta):
 
 
 @jit()
+def lag_of(b, epoch, occasion, z, eta):
+    """Absorption lag of an epoch and an occasion."""
+    lag = b.typical[epoch, at.LAG]
+    for i in range(b.eta_columns.size):
+        if b.eta_columns[i] == at.LAG:
+            lag *= math.exp(eta[i])
+    first = b.eta_columns.size + occasion * b.iov_columns.size
+    if first + b.iov_columns.size <= z.size:
+        for i in range(b.iov_columns.size):
+            if b.iov_columns[i] == at.LAG:
+                lag *= math.exp(b.iov_sd[i] * z[first + i])
+    return lag
+
+
+@jit()
 def walk(b, patient, z, f, eta, theta):
     """Predicted free drug (mg/L) at the samples of a patient with random effects ``z``, into ``f``.
+
+    A dose into the depot waits for the lag of the moment at which it is given, as in the simulator; of two doses
+    the later one never overtakes the earlier. F is that of the arrival. A reset cancels what still waits.
 
     ``eta`` and ``theta`` are work space; ``theta`` is left at the parameters of the last entry.
     """
@@ -58,10 +76,23 @@ def walk(b, patient, z, f, eta, theta):
     a_d, a_c, a_p, rate = 0.0, 0.0, 0.0, 0.0
     running = 0
     k = 0
+    seen, dose_epoch, dose_occasion = j, epoch, 0  # what holds when the next dose into the depot is given
+    timed, due = -1, 0.0  # the dose whose arrival is known, and when
     while j < stop:
         moment = b.time[j]
-        while depot < depots and b.depot_time[depot] + theta[at.LAG] < moment:
-            arrival = max(b.depot_time[depot] + theta[at.LAG], t)
+        while depot < depots and b.depot_time[depot] < moment:
+            if timed != depot:
+                while seen < stop and b.time[seen] <= b.depot_time[depot]:
+                    if b.kind[seen] == EPOCH:
+                        dose_epoch = int(b.value[seen])
+                    elif b.kind[seen] == OCCASION:
+                        dose_occasion += 1
+                    seen += 1
+                due = b.depot_time[depot] + lag_of(b, dose_epoch, dose_occasion, z, eta)
+                timed = depot
+            if due >= moment:
+                break
+            arrival = max(due, t)
             if arrival > t:
                 a_c, a_p = linear.carry(theta, mode, a_d, a_c, a_p, rate, arrival - t)
                 a_d *= math.exp(-theta[at.KA] * (arrival - t))
@@ -89,6 +120,8 @@ def walk(b, patient, z, f, eta, theta):
             a_c += b.value[j]
         elif kind == RESET:
             a_d, a_c, a_p = 0.0, 0.0, 0.0
+            while depot < depots and b.depot_time[depot] < moment:
+                depot += 1
         else:
             if kind == EPOCH:
                 epoch = int(b.value[j])

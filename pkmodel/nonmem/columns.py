@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pkmodel import units
-from pkmodel.covariates import COVARIATES
+from pkmodel.covariates import CARRIED, COVARIATES
 from pkmodel.errors import InputError
 from pkmodel.structure import Structure
 
@@ -32,7 +32,7 @@ _COVARIATES = MappingProxyType(
     }
 )  # fmt: skip
 _KINDS = MappingProxyType({"kg": units.WEIGHT, "g/L": units.ALBUMIN, "mg/L": units.CONCENTRATION})
-_CARRIED = (*COVARIATES, "hla_dqa1_05")
+_CARRIED = (*COVARIATES, *CARRIED)
 _HEADER = re.compile(r"(?P<name>[^\[\]]*?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
 
 # Which compartment a number names: a depot, where there is one, comes first, as in NONMEM's ADVAN2 and ADVAN4.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.covariates import COVARIATES
+from pkmodel.covariates import CARRIED, COVARIATES
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import Fault
 from pkmodel.nonmem.columns import CENTRAL, PERIPHERAL, compartments
@@ -132,9 +132,7 @@ def judge_covariates(found: Findings, model: PopulationModel | None) -> None:
         values = raw.get(name)
         remedy = "write the value of that time; NONMEM would read 0 here"
         found.fault(np.isnan(values), name, "there is no value", remedy)
-        if name not in COVARIATES:
-            continue
-        known = COVARIATES[name]
+        known = {**COVARIATES, **CARRIED}[name]
         low, high = known.low / raw.factors[name], known.high / raw.factors[name]
         given = values / raw.factors[name]
         unit = f" {known.unit}" if known.unit else ""

@@ -19,6 +19,9 @@ from pkmodel.nonmem.columns import COMMENT, RESERVED, Column, read_header
 Floats = NDArray[np.float64]
 
 MISSING = ("", ".")
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+"""What a cell may hold; Python's ``float`` also takes "1_000" and digits of other scripts."""
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _COMMENT_MARKS = ("C", "@", "#")
 _NEEDED = ("ID", "TIME")
 
@@ -159,13 +162,10 @@ def _at(fault: Fault, cell: str, file: str, line: int) -> Fault:
 
 def _numbers(cells: list[str], lines: NDArray[np.int64], column: Column, file: str) -> tuple[Floats, list[Fault]]:
     """One column; a faulty cell becomes NaN and a fault."""
-    try:
+    if all(cell in MISSING or NUMBER.fullmatch(cell) for cell in cells):
         found = np.array(["nan" if cell in MISSING else cell for cell in cells], dtype=np.float64)
-        plain = not any(cell[-1:].isalpha() for cell in cells)  # "nan" and "inf" are numbers for NumPy
-    except ValueError:
-        plain = False
-    if plain:
-        return found * column.factor, []
+        if not np.isinf(found).any():
+            return found * column.factor, []
     values = np.full(len(cells), np.nan)
     faults = []
     for place, (cell, line) in enumerate(zip(cells, lines.tolist(), strict=True)):
@@ -181,10 +181,9 @@ def _numbers(cells: list[str], lines: NDArray[np.int64], column: Column, file: s
 def _number(cell: str) -> float | str:
     if cell in MISSING:
         return float("nan")
-    try:
-        value = float(cell)
-    except ValueError:
-        return "is not a number"
+    if not NUMBER.fullmatch(cell):
+        return "is not finite" if _NOT_FINITE.fullmatch(cell) else "is not a number"
+    value = float(cell)
     return value if np.isfinite(value) else "is not finite"
 
 

@@ -1,8 +1,9 @@
 """Pictures of results, one file for each kind of picture.
 
 Each function returns a `matplotlib.figure.Figure`; given an `Axes` it draws there instead and returns the figure of
-those axes. Nothing touches pyplot, so any number can be drawn at once. Pictures of a result show what was measured,
-with the numbers of the score table; where the truth of the simulation is drawn, the picture says so.
+those axes (`story`, `vpc_figure` and `npde_figure` have panels of several kinds and take none). Nothing touches
+pyplot, so any number can be drawn at once. Pictures of a result show what was measured, with the numbers of the score
+table; where the truth of the simulation is drawn, the picture says so.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenarios.canvas import DPI, settle
+from scenarios.figures.diagnostics import npde_figure, vpc_figure
 from scenarios.figures.differences import differences
-from scenarios.figures.dose_grid import dose_grid
+from scenarios.figures.dose_by_interval import heat_map
 from scenarios.figures.evidence import forest
 from scenarios.figures.exposure import exposure_response
 from scenarios.figures.flow import decision_flow
@@ -34,13 +36,15 @@ __all__ = [
     "antibody_incidence",
     "decision_flow",
     "differences",
-    "dose_grid",
     "exposure_response",
     "forest",
+    "heat_map",
+    "npde_figure",
     "save_all",
     "share_in_window",
     "story",
     "troughs",
+    "vpc_figure",
     "zones",
 ]
 

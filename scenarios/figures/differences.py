@@ -1,4 +1,4 @@
-"""Paired differences between arms: every key result, each arm minus the reference, in the same patients."""
+"""Differences between arms: every key result, each arm minus the reference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkmodel.errors import InputError
-from scenarios.canvas import FAINT, GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish, style_of
+from scenarios.canvas import (
+    FAINT,
+    GREY,
+    INK,
+    LABEL_SIZE,
+    TICK_SIZE,
+    dress,
+    figure_of,
+    finish,
+    inner_legend,
+    plain,
+    style_of,
+)
 from scenarios.comparing import compare
 from scenarios.figures.readouts import who
 from scenarios.page import Line, key_section
@@ -28,9 +40,6 @@ _IN_FULL = {
     "below_window": "Below the window at that visit",
     "above_window": "Above the window at that visit",
     "ada_inconclusive": "Samples inconclusive, drug-sensitive",
-    "loss_of_response": "Loss of response, of responders",
-    "drug_per_year": "Drug given",
-    "doses_per_year": "Doses given",
 }
 _ROW = 0.36  # inches
 
@@ -38,7 +47,9 @@ _ROW = 0.36  # inches
 def differences(
     result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None, *, against: str | None = None
 ) -> Figure:
-    """Key results of each arm minus those of the reference arm, with paired 95 % intervals.
+    """Key results of each arm minus those of the reference arm, with 95 % intervals.
+
+    Paired, in the same patients; of a randomised result, of two groups of different patients.
 
     Percentages share a panel; what has another unit has an axis of its own. With `ax`, the percentages alone.
 
@@ -66,7 +77,7 @@ def differences(
     arms = [name for name in arm_names(result) if name != reference]
     if ax is not None:
         entries = _panel(ax, table, groups[_POINTS], _POINTS, arms)
-        ax.legend([handle for handle, _ in entries], [name for _, name in entries], frameon=False)
+        inner_legend(ax, entries)
         return figure_of(ax)
     from matplotlib.figure import Figure
 
@@ -77,10 +88,12 @@ def differences(
     for panel, (unit, lines) in zip(axes, groups.items(), strict=True):
         entries = _panel(panel, table, lines, unit, arms)
     limit = table.frame["unit"].str.contains("LLOQ").any()
+    randomised = table.heading.randomised
+    bars = "95 % Monte-Carlo interval of two groups" if randomised else "paired 95 % Monte-Carlo interval"
     finish(
         figure,
-        f"Difference from ‘{reference}’ in the same patients",
-        f"{who(result)} Right of the line: more than with ‘{reference}’. Bars: paired 95 % Monte-Carlo interval; it "
+        f"Difference from ‘{reference}’ in {'other' if randomised else 'the same'} patients",
+        f"{who(result)} Right of the line: more than with ‘{reference}’. Bars: {bars}; it "
         "is chance in drawing patients, not doubt about the model."
         + (" A median below the limit of quantification is taken as that limit." if limit else ""),
         entries,
@@ -119,7 +132,7 @@ def _panel(axes: Axes, table: CompareTable, lines: list[Line], unit: str, arms: 
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.7)
     axes.axvline(0.0, color=FAINT, linewidth=1.2, zorder=1)
-    axes.set_yticks(range(len(lines)), [_label(line) for line in lines], fontsize=TICK_SIZE, color=INK)
+    axes.set_yticks(range(len(lines)), [plain(_label(line)) for line in lines], fontsize=TICK_SIZE, color=INK)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_color(GREY)
@@ -132,4 +145,5 @@ def _panel(axes: Axes, table: CompareTable, lines: list[Line], unit: str, arms: 
 def _label(line: Line) -> str:
     """Label of the table without its unit, which is on the axis; what is indented there is named in full."""
     text = line.label.strip()
-    return _IN_FULL.get(line.metric, text.rpartition(" (")[0] or text)
+    words = _IN_FULL.get(line.metric) or text.rpartition(" (")[0] or text.removesuffix(" per patient-year")
+    return f"{words}, of responders" if line.metric == "loss_of_response" else words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pkmodel.errors import InputError
-from scenarios.canvas import GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish
+from scenarios.canvas import GREY, INK, LABEL_SIZE, TICK_SIZE, dress, figure_of, finish, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def forest(frame: pd.DataFrame, ax: Axes | None = None) -> Figure:
 def _panel(axes: Axes, rows: pd.DataFrame, unit: str) -> None:
     for place, row in enumerate(rows.itertuples()):
         _row(axes, place, row)
-    axes.set_yticks(range(len(rows)), rows["label"].tolist(), fontsize=TICK_SIZE)
+    axes.set_yticks(range(len(rows)), [plain(text) for text in rows["label"].tolist()], fontsize=TICK_SIZE)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     dress(axes)
     axes.grid(axis="y", visible=False)

@@ -18,11 +18,12 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
+    inner_legend,
     panels,
     percent_axis,
     style_of,
 )
-from scenarios.figures.readouts import readouts, who
+from scenarios.figures.readouts import on_drug, readouts, who
 from scenarios.intervals import wilson
 from scenarios.metrics import MAINTENANCE_WEEK
 from scenarios.readout import ArmReadout, choose_window, week_text
@@ -42,6 +43,9 @@ def exposure_response(
     result: xr.Dataset, window: str | TargetWindow | None = None, ax: Axes | None = None, *, week: float | None = None
 ) -> Figure:
     """Share of primary responders who keep their response to the end, by quarters of the trough at one visit.
+
+    Of those who stay in the trial to its end, and were on the scenario's drug at that visit; response is kept if it
+    was never lost.
 
     Parameters
     ----------
@@ -68,14 +72,15 @@ def exposure_response(
     _level_axis(axes, target, arms[0].lloq, f"Measured trough at week {week_text(arms[0].weeks[column])} (µg/mL)")
     percent_axis(axes, "Responders who keep response (%)", 100.0)
     if ax is not None:
-        ax.legend([handle for handle, _ in entries], [name for _, name in entries], frameon=False)
+        inner_legend(ax, entries)
         return figure
+    left = " who stay in the trial to its end" if "leaves" in result else ""
     finish(
         figure,
         f"Response kept to week {result.attrs['duration_d'] / 7.0:g}, by early {result.attrs['drug']} level",
-        f"{who(result)} Responders only, in quarters of their level (mark: its median), those below the limit of "
+        f"{who(result)} Responders only{left}, in quarters of their level (mark: its median), those below the limit of "
         "quantification (LLOQ) as a group of their own. Bars: 95 % Monte-Carlo interval (Wilson). Yellow: target "
-        "window. An association between patients; it does not say what raising a level would do.",
+        f"window. {on_drug(result)}An association between patients; it does not say what raising a level would do.",
         entries,
     )
     return figure
@@ -90,8 +95,9 @@ def _column(arm: ArmReadout, week: float | None) -> int:
 
 
 def _draw(axes: Axes, arm: ArmReadout, column: int, number: int, arms: int) -> Entry | None:
-    below = arm.blq[:, column] & arm.responder
-    measured = np.flatnonzero(~arm.blq[:, column] & arm.responder)
+    who_counts = arm.responder & arm.followed & arm.on_drug[:, column]
+    below = arm.blq[:, column] & who_counts
+    measured = np.flatnonzero(~arm.blq[:, column] & who_counts)
     ordered = measured[np.argsort(arm.trough[measured, column], kind="stable")]
     groups = [np.flatnonzero(below), *np.array_split(ordered, GROUPS)]
     style = style_of(number)

@@ -18,6 +18,11 @@ def readouts(result: xr.Dataset, window: TargetWindow) -> list[ArmReadout]:
     return [readout(result, name, window) for name in arm_names(result)]
 
 
+def on_drug(result: xr.Dataset) -> str:
+    """Words of a caption about levels: whose do not count; empty where nobody can switch."""
+    return f"Who is on another drug than {result.attrs['drug']} does not count. " if "drug_number" in result else ""
+
+
 def who(result: xr.Dataset) -> str:
     """Start of a caption: how many patients, of which model and seed."""
     together = "in all, each in one arm" if result.attrs.get("design") == RANDOMISED else "in each arm (the same ones)"

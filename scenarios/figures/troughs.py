@@ -15,13 +15,14 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
+    inner_legend,
     level_axis,
     panel_title,
     panels,
     style_of,
     week_axis,
 )
-from scenarios.figures.readouts import readouts, who
+from scenarios.figures.readouts import on_drug, readouts, who
 from scenarios.intervals import FloatArray, Median
 from scenarios.page import window_text
 from scenarios.readout import ArmReadout, choose_window
@@ -53,7 +54,7 @@ def troughs(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Ax
         dress(ax)
         week_axis(ax, arms[0].weeks)
         level_axis(ax, target, arms[0].lloq, high, margin=True)
-        ax.legend(frameon=False, handlelength=3.4)
+        inner_legend(ax)
         return figure_of(ax)
     figure, axes = panels(len(arms))
     columns = columns_for(len(arms))
@@ -73,7 +74,7 @@ def troughs(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Ax
         f"Measured {result.attrs['drug']} troughs",
         f"{who(result)} Line: median; dark band: middle 50 % of patients, light band: middle 90 %; open "
         f"marker: median below the limit of quantification (LLOQ). {others}"
-        f"Yellow: target window {window_text(target)}.",
+        f"{on_drug(result)}Yellow: target window {window_text(target)}.",
     )
     return figure
 

@@ -1,4 +1,4 @@
-"""Below, in and above the target window, visit by visit: stacked shares that add up to all patients."""
+"""Below, in and above the target window, visit by visit: stacked shares that add up to all patients on the drug."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
+    inner_legend,
     panel_title,
     panels,
     percent_axis,
 )
-from scenarios.figures.readouts import readouts, who
+from scenarios.figures.readouts import on_drug, readouts, who
 from scenarios.metrics import METRICS
 from scenarios.page import window_text
 from scenarios.readout import ArmReadout, choose_window
@@ -74,7 +75,7 @@ def zones(
         handles = _draw(ax, chosen, wide=True)
         dress(ax)
         _axes(ax, chosen, first=True, last=True)
-        ax.legend(handles, [words for _, words, _, _ in ZONES], frameon=False)
+        inner_legend(ax, list(zip(handles, (words for _, words, _, _ in ZONES), strict=True)))
         return figure_of(ax)
     figure, axes = panels(len(arms))
     columns = columns_for(len(arms))
@@ -93,7 +94,8 @@ def zones(
         figure,
         f"Below, in and above the target window: {window_text(target)}",
         f"{who(result)} Measured {result.attrs['drug']} troughs; a level below the limit of quantification counts as "
-        f"below the window. 95 % Monte-Carlo interval of each share: ±{widest:.1f} percentage points or less (Wilson).",
+        f"below the window. {on_drug(result)}"
+        f"95 % Monte-Carlo interval of each share: ±{widest:.1f} percentage points or less (Wilson).",
         list(zip(handles, (words for _, words, _, _ in ZONES), strict=True)),
     )
     return figure

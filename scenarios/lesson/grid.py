@@ -97,11 +97,14 @@ def _text(key: Sequence[int]) -> str:
 
 
 def _trial(base: Scenario, lesson: LessonFile, batch: Sequence[tuple[int, ...]]) -> Scenario:
-    """The scenario of the lesson with an arm for each combination, reviewed every week."""
+    """The scenario of the lesson with an arm for each combination, reviewed every week.
+
+    Without its [trial]: the page compares combinations in the same patients, of whom nobody leaves.
+    """
     from scenarios.scenario import Scenario
     from scenarios.toml_text import toml_text
 
-    document = {key: value for key, value in base.document.items() if key not in ("arm", "run", "versions")}
+    document = {key: value for key, value in base.document.items() if key not in ("arm", "run", "trial", "versions")}
     document |= {"name": lesson.scenario, "review_every": "1 week"}
     document["arm"] = [_arm(base, lesson, key) for key in batch]
     return Scenario.parse(toml_text(document), file=f"page of {lesson.scenario}")

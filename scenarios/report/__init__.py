@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from scenarios.scenario import Scenario
     from scenarios.tables import CompareTable, ScoreTable
 
-_PAIRED = "Each arm minus the first, in the same patients; percentages differ in percentage points"
-
 
 def report_html(
     result: xr.Dataset,
@@ -50,17 +48,21 @@ def report_html(
     from scenarios.report.sources import sources
 
     window = choose_window(result, scenario.window)
+    others = "other" if scores.heading.randomised else "the same"
     page: str = _template().render(
         scenario=scenario,
         window=window,
         heading=scores.heading,
         run=dict(run),
+        regain=scenario.regain_after is not None,
+        dropout=scenario.design.dropout > 0.0,
+        alternatives=any(arm.alternatives for arm in scenario.arms),
         differences=difference_sentences(scores, comparison),
         sentences=arm_sentences(scores),
         pictures=pictures(result, window, scores, drawn or {}),
         tables=[
             ("Each arm by itself", scores),
-            ("Each arm minus the first, in the same patients; percentages differ in percentage points", comparison),
+            (f"Each arm minus the first, in {others} patients; percentages differ in percentage points", comparison),
         ],
         arms=arm_words(scenario),
         trial=trial_words(scenario),

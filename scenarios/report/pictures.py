@@ -45,6 +45,9 @@ def pictures(
     from scenarios import figures
     from scenarios.canvas import settle
 
+    heading = scores.heading
+    seen = "patients still in the trial" if heading.leaving else "patients"
+    on = f" Who is on another drug than {heading.drug} does not count." if heading.switching else ""
     several = result.sizes["arm"] > 1
     last = max((visit for _, _, visit in scores.cells() if visit), key=float)
 
@@ -59,14 +62,14 @@ def pictures(
         Picture(
             title="Drug levels",
             lead="How much drug is left when the sample is taken. The thick line is the patient in the middle; "
-            "yellow is the target window.",
+            f"yellow is the target window.{on}",
             source=_svg(figure("troughs")),
             alt="Measured troughs by visit with bands of patients. Median at week "
             f"{last}: {_by_arm(scores, 'trough_median', last, ' µg/mL')}.",
         ),
         Picture(
             title="Below, in and above the target window",
-            lead=f"Every bar is all patients. Yellow is where one would want them: {window_text(window)}.",
+            lead=f"Every bar is all {seen}. Yellow is where one would want them: {window_text(window)}.{on}",
             source=_svg(figure("zones")),
             alt=f"Stacked bars by visit. At week {last} in the window: {_by_arm(scores, 'in_window', last, ' %')}; "
             f"below it: {_by_arm(scores, 'below_window', last, ' %')}.",
@@ -84,9 +87,12 @@ def pictures(
         found.append(
             Picture(
                 title="What differs between the arms",
-                lead="Each patient is compared with himself or herself in the other arm.",
+                lead="Each arm has other patients: some of a difference is who they happen to be."
+                if heading.randomised
+                else "Each patient is compared with himself or herself in the other arm.",
                 source=_svg(figure("differences")),
-                alt="Differences from the first arm with paired intervals; the second table below has every number.",
+                alt=f"Differences from the first arm with {'' if heading.randomised else 'paired '}intervals; "
+                "the second table below has every number.",
             )
         )
     return found

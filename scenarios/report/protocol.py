@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
+from scenarios.readout import DAYS_PER_YEAR
+
 if TYPE_CHECKING:
     from scenarios.scenario import Scenario
 
@@ -44,11 +46,26 @@ def trial_words(scenario: Scenario) -> list[tuple[str, str]]:
     weeks = [day / 7.0 for day in scenario.visits]
     review = scenario.review_every / 7.0
     return [
-        ("Follow-up", f"{scenario.duration / 7.0:g} weeks; every patient is followed to the end"),
+        ("Follow-up", f"{scenario.duration / 7.0:g} weeks; {_leaving(scenario)}"),
         ("Blood samples", f"in weeks {listing(weeks)}, in every arm, taken before any dose of that day"),
         ("Doses can change", f"at these visits, on planned dosing days, and every {_count(review, 'week')}"),
-        ("Patients", "the same virtual patients go through every arm, with the same susceptibility and assay error"),
+        ("Patients", _who_is_where(scenario)),
     ]
+
+
+def _leaving(scenario: Scenario) -> str:
+    rate = scenario.design.dropout * DAYS_PER_YEAR
+    if rate == 0.0:
+        return "every patient is followed to the end"
+    return f"patients leave at random, at a rate of {rate:.3g} per patient-year, whatever happens to them"
+
+
+def _who_is_where(scenario: Scenario) -> str:
+    design = scenario.design
+    if not design.randomised:
+        return "the same virtual patients go through every arm, with the same susceptibility and assay error"
+    blocks = f" in blocks of {design.block}" if design.block is not None else ""
+    return f"every virtual patient is in one arm, drawn {':'.join(map(str, design.ratio))}{blocks}"
 
 
 def listing(numbers: Sequence[float]) -> str:

@@ -85,15 +85,19 @@ def _sentence(scores: ScoreTable, arm: str, last: str) -> str:
         else f"was {level} µg/mL {_range(trough, scores.heading.lloq)}"
     )
     loss = cells[arm, "loss_of_response", ""]
+    heading = scores.heading
+    stayed = " and stayed to the end" if heading.leaving else ""
+    once = " at least once" if heading.first_loss else ""
+    of_whom = f"those on {heading.drug}" if heading.switching else "patients"
     lost = (
-        f"{percent('loss_of_response')} of the {loss.n:,} patients who had responded lost response"
+        f"{percent('loss_of_response')} of the {loss.n:,} patients who had responded{stayed} lost response{once}"
         if loss.n
         else "no patient responded, so none could lose response"
     )
     return (
         f"{lost}; antibodies were found at least once in {percent('ada_drug_sensitive')} of all patients with the "
         f"drug-sensitive assay and in {percent('ada_drug_tolerant')} with the drug-tolerant one; at week {last} the "
-        f"median trough {about}, and {percent('in_window', last)} of patients were in the target window."
+        f"median trough {about}, and {percent('in_window', last)} of {of_whom} were in the target window."
     )
 
 
@@ -116,6 +120,8 @@ def difference_sentences(scores: ScoreTable, comparison: CompareTable) -> list[D
             if cell is None or not cell.n or math.isnan(cell.low):
                 continue
             ours, theirs = (_value(metric, single[name, metric, visit]) for name in (arm, against))
+            if metric == "drug_per_year" and scores.heading.switching:
+                subject = f"{scores.heading.drug.capitalize()} used (other drugs not counted), mg per patient and year"
             phrases.append((subject, f"{ours} instead of {theirs}: {_amount(metric, cell)}"))
         found.append(Difference(arm=arm, against=against, phrases=tuple(phrases)))
     return found

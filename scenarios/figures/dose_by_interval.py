@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenarios.canvas import CAPTION_SIZE, DPI, INK, LABEL_SIZE, TICK_SIZE, finish, panel_title
+from scenarios.canvas import CAPTION_SIZE, DPI, INK, LABEL_SIZE, TICK_SIZE, figure_of, finish, panel_title
 from scenarios.page import window_text
 from scenarios.whatif.ranking import Cell, Ranking
 
@@ -23,18 +23,23 @@ BLOCKED = "#d9d9d9"
 EDGE = "#D55E00"
 
 
-def heat_map(ranking: Ranking) -> Figure:
+def heat_map(ranking: Ranking, ax: Axes | None = None) -> Figure:
     """Probability of the target for every dose and interval; one panel without and one with an immunomodulator.
 
     Hatched: not allowed. Thick outline: reaches the asked probability. Star: best. Circle: today's regimen.
+    With `ax`, the first panel alone.
     """
     from matplotlib.figure import Figure
 
     parts = [also for also in (False, True) if any(c.option.immunomodulator is also for c in ranking.cells)]
     doses, intervals = _axes_of(ranking)
     top = max(cell.probability.estimate for cell in ranking.cells)
+    if ax is not None:
+        _panel(ax, ranking, doses, intervals, also=parts[0], top=top)
+        ax.set_ylabel("Dose", fontsize=LABEL_SIZE, color=INK)
+        return figure_of(ax)
     figure = Figure(
-        figsize=(1.6 + len(parts) * max(0.62 * len(intervals), 3.4), 1.2 + max(0.36 * len(doses), 2.0)),
+        figsize=(max(1.6 + len(parts) * max(0.62 * len(intervals), 3.4), 6.5), 1.2 + max(0.36 * len(doses), 2.0)),
         layout="constrained",
     )
     panels = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
