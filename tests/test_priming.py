@@ -41,7 +41,8 @@ def test_a_late_onset_is_rare_when_the_hazard_wanes() -> None:
 def test_before_onset_a_hazard_that_does_not_wane_is_the_limit_of_one_that_does() -> None:
     constant = run("scheduled", priming_half_life=math.inf).state.values
     slow = run("scheduled", priming_half_life=1e9).state.values
-    np.testing.assert_allclose(slow[:, at.ONSET_TIME], constant[:, at.ONSET_TIME], atol=1e-4)
+    # 1e-3 d is what an onset is good for (tests/test_kernels_antibody.py): the two take different panels
+    np.testing.assert_allclose(slow[:, at.ONSET_TIME], constant[:, at.ONSET_TIME], atol=1e-3)
 
 
 def test_ratios_of_hazards_stay_what_they_are() -> None:

@@ -159,7 +159,7 @@ def test_examples_run(page: Path, workshop: Path) -> None:
 
 def test_own_files_run_from_the_command_line(workshop: Path) -> None:
     own = {path.name for path in workshop.iterdir()}
-    run = [(page, args) for page, args in ALL_COMMANDS if args[0] == "run" and args[1] in own]
+    run = [(page, args) for page, args in ALL_COMMANDS if args[0] == "run" and args[1:] and args[1] in own]
     assert run
     for _, args in run:
         outcome = CliRunner().invoke(cli, args)
