@@ -184,12 +184,28 @@ def panel_title(axes: Axes, text: str) -> None:
     axes.set_title(plain("\n".join(lines)), loc="left", fontsize=LABEL_SIZE, color=INK, weight="bold")
 
 
-def inner_legend(axes: Axes, entries: Sequence[Entry] | None = None) -> None:
-    """Legend inside axes that a caller gave; None for what is labelled there."""
+def own_legend(axes: Axes, entries: Sequence[Entry] | None = None) -> None:
+    """Legend below axes that a caller gave, under the label of its weeks; None for what is labelled there.
+
+    Not inside: there it would lie over a curve for some data.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
     if entries is None:
         entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
-    handles = cast("list[Artist]", [handle for handle, _ in entries])  # a legend takes containers too
-    axes.legend(handles, [plain(text) for _, text in entries], frameon=False, handlelength=3.4)
+    figure = figure_of(axes)
+    inches = axes.get_position().width * figure.get_figwidth()
+    axes.legend(
+        cast("list[Artist]", [handle for handle, _ in entries]),  # a legend takes containers too
+        [plain(text) for _, text in entries],
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=axes.transAxes + ScaledTranslation(0.0, -0.5, figure.dpi_scale_trans),
+        ncols=_legend_columns([text for _, text in entries], inches),
+        frameon=False,
+        handlelength=3.4,
+        borderaxespad=0.0,
+    )
 
 
 def finish(figure: Figure, title: str, caption: str, entries: Sequence[Entry] = ()) -> None:

@@ -72,6 +72,8 @@ class Story:
         Of the drug assay, ug/mL.
     duration
         Days, to the end or until the patient leaves.
+    left
+        The patient left the trial before its end, on the day `duration`.
     truth
         What the clinic could not see.
     """
@@ -89,6 +91,7 @@ class Story:
     samples: tuple[tuple[float, float | None], ...]
     lloq: float
     duration: float
+    left: bool
     truth: Truth
 
     def text(self) -> str:
@@ -193,6 +196,7 @@ def _story(trial: Scenario, run: ArmRun, patient: int, seed: int, ledger: Ledger
         samples=tuple((day / 7.0, _finite(one[0])) for day, one in levels if day < leaves),
         lloq=run.setting.laboratory.drug.lloq,
         duration=min(trial.duration, leaves),
+        left=leaves < trial.duration,
         truth=truth,
     )
 

@@ -26,12 +26,11 @@ def lines(story: Story) -> Iterator[str]:
     yield ""
     yield "What the clinic could not see"
     yield from _truth(story)
-    if story.samples:
+    samples = [f"week {week:g}: {_level(level, story.lloq)}" for week, level in story.samples if week > 0]
+    if samples:
         yield ""
         yield f"Levels at the study's visits, {story.drugs[0]} (not shown to the clinic)"
-        yield "  " + ", ".join(
-            f"week {week:g}: {_level(level, story.lloq)}" for week, level in story.samples if week > 0
-        )
+        yield "  " + ", ".join(samples)
 
 
 def _person(story: Story) -> str:
@@ -112,12 +111,17 @@ def _truth(story: Story) -> Iterator[str]:
     told += [(day, "response is found to be back") for day in story.truth.regained]
     if story.truth.responder is not None:
         yield f"  {'a' if story.truth.responder else 'no'} primary response"
+    elif story.left:
+        yield "  primary response was never judged"
     for day, text in sorted(told):
         yield f"  week {day / 7.0:.1f}: {text}"
+    end = f"until the patient leaves in week {story.duration / 7.0:.1f}" if story.left else "to the end"
     if all(day is None for day in story.truth.onset.values()):
-        yield "  no antibody to the end"
+        yield f"  no antibody {end}"
     if story.truth.responder and not story.truth.losses:
-        yield "  response is kept to the end"
+        yield f"  response is kept {end}"
+    if story.left:
+        yield f"  week {story.duration / 7.0:.1f}: the patient leaves the study; what comes later is not told"
 
 
 def _level(level: float | None, lloq: float) -> str:

@@ -172,7 +172,7 @@ def synthetic_story(seed: int = 7) -> Story:
         scenario="made-up", arm="reactive $_$ TDM", patient=2, seed=seed, covariates={"weight": 70.0},
         rows=tuple(rows), drugs=("infliximab", "adalimumab"), days=days, levels=np.array([first, second]),
         antibody=np.array([np.maximum(days - 100.0, 0.0) * fall, 0.0 * days]), samples=((14.0, 3.0), (30.0, None)),
-        lloq=LLOQ, duration=378.0,
+        lloq=LLOQ, duration=378.0, left=False,
         truth=Truth(
             onset={"infliximab": 100.0, "adalimumab": None}, responder=True, losses=((150.0, True),), regained=(240.0,)
         ),

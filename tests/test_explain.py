@@ -111,3 +111,21 @@ def test_a_story_of_a_trial_is_of_the_own_arm_and_ends_at_leaving(randomised):
     assert story.days.max() < leaves[patient]
     assert max(7.0 * week for week, _ in story.samples) < leaves[patient]
     assert all(day < leaves[patient] for day, _ in story.truth.losses)
+
+
+def test_words_of_a_patient_who_left_say_when(randomised):
+    """No patient is followed "to the end" who left, and who stays is."""
+    import xarray as xr
+
+    with xr.open_dataset(randomised / "result.nc", engine="h5netcdf") as result:
+        leaves = result.leaves.values
+    for patient in range(12):
+        story = explain(randomised, patient)
+        said = story.text()
+        assert story.left == bool(np.isfinite(leaves[patient]))
+        if story.left:
+            assert "to the end" not in said
+            assert f"week {leaves[patient] / 7.0:.1f}: the patient leaves the study" in said
+        else:
+            assert "leaves" not in said
+    assert {bool(np.isfinite(day)) for day in leaves[:12]} == {True, False}

@@ -98,7 +98,7 @@ def test_story_marks_what_the_clinic_saw_of_each_drug() -> None:
     told = synthetic_story()
     levels, _, doses = figures.story(told).axes
     seen = {row["sampled_day"] / 7.0: row["level_ug_per_mL"] for row in told.rows}
-    reported = next(line for line in levels.lines if line.get_label() == "seen by the clinic")
+    reported = next(line for line in levels.lines if line.get_label() == "level seen by the clinic")
     assert np.asarray(reported.get_xdata()).tolist() == [week for week, level in seen.items() if level is not None]
     below = next(line for line in levels.lines if line.get_label() == "seen: below the LLOQ")
     assert np.asarray(below.get_xdata()).tolist() == [week for week, level in seen.items() if level is None]

@@ -124,6 +124,24 @@ def test_drawing_into_given_axes_returns_their_figure(result: xr.Dataset, name: 
     assert "µg/mL" in axes.get_ylabel() or "%" in axes.get_ylabel()
 
 
+@pytest.mark.parametrize("name", [*(draw.__name__ for draw in figures.FIGURES.values()), *FURTHER])
+def test_a_legend_lies_beside_the_data(name: str) -> None:
+    """For whatever data: not inside the axes, nor over the words below them."""
+    result = synthetic(40, ARMS[:2])
+    mine = Figure(figsize=(7.0, 5.0), layout="constrained")
+    axes = mine.subplots()
+    for figure in (getattr(figures, name)(result, ax=axes), getattr(figures, name)(result)):
+        FigureCanvasAgg(figure).draw()
+        legends = [one for one in (*figure.legends, *(each.get_legend() for each in figure.axes)) if one is not None]
+        for each in figure.axes:
+            words = [each.xaxis.label, *each.get_xticklabels()]
+            taken = [each.bbox, *(text.get_window_extent() for text in words if text.get_text())]
+            for legend in legends:
+                assert not any(legend.get_window_extent().padded(-1).overlaps(box) for box in taken)
+                assert legend.get_window_extent().x1 <= figure.bbox.x1 + 1
+    assert axes.get_legend() is not None
+
+
 def test_save_all_writes_the_same_bytes_twice(result: xr.Dataset, tmp_path: Path) -> None:
     from PIL import Image
 

@@ -16,7 +16,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     plain,
     style_of,
 )
@@ -77,7 +77,7 @@ def differences(
     arms = [name for name in arm_names(result) if name != reference]
     if ax is not None:
         entries = _panel(ax, table, groups[_POINTS], _POINTS, arms)
-        inner_legend(ax, entries)
+        own_legend(ax, entries)
         return figure_of(ax)
     from matplotlib.figure import Figure
 

@@ -18,7 +18,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     panels,
     percent_axis,
     style_of,
@@ -72,7 +72,7 @@ def exposure_response(
     _level_axis(axes, target, arms[0].lloq, f"Measured trough at week {week_text(arms[0].weeks[column])} (µg/mL)")
     percent_axis(axes, "Responders who keep response (%)", 100.0)
     if ax is not None:
-        inner_legend(ax, entries)
+        own_legend(ax, entries)
         return figure
     left = " who stay in the trial to its end" if "leaves" in result else ""
     finish(

@@ -11,7 +11,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     panel_title,
     panels,
     percent_axis,
@@ -45,7 +45,7 @@ def share_in_window(result: xr.Dataset, window: str | TargetWindow | None = None
     week_axis(axes, arms[0].weeks)
     percent_axis(axes, "Patients with trough in window (%)", min(100.0, 10.0 * math.ceil(highest / 10.0)))
     if ax is not None:
-        inner_legend(ax)
+        own_legend(ax)
         return figure
     finish(
         figure,
@@ -72,7 +72,7 @@ def antibody_incidence(result: xr.Dataset, window: str | TargetWindow | None = N
         dress(ax)
         week_axis(ax, arms[0].weeks)
         percent_axis(ax, label, 100.0)
-        inner_legend(ax)
+        own_legend(ax)
         return figure_of(ax)
     figure, axes = panels(3)
     shown = (

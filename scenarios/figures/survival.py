@@ -10,7 +10,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     panel_title,
     panels,
     percent_axis,
@@ -46,7 +46,7 @@ def antibody_free(result: xr.Dataset, window: str | TargetWindow | None = None, 
         for number, arm in enumerate(arms):
             _curve(ax, arm, _by_assay(arm, "drug-tolerant"), number)
         _dress(ax, arms, first=True)
-        inner_legend(ax)
+        own_legend(ax)
         return figure_of(ax)
     figure, (tolerant, sensitive, truth) = panels(3)
     for number, arm in enumerate(arms):

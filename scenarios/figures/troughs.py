@@ -15,7 +15,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     level_axis,
     panel_title,
     panels,
@@ -54,7 +54,7 @@ def troughs(result: xr.Dataset, window: str | TargetWindow | None = None, ax: Ax
         dress(ax)
         week_axis(ax, arms[0].weeks)
         level_axis(ax, target, arms[0].lloq, high, margin=True)
-        inner_legend(ax)
+        own_legend(ax)
         return figure_of(ax)
     figure, axes = panels(len(arms))
     columns = columns_for(len(arms))

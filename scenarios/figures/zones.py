@@ -16,7 +16,7 @@ from scenarios.canvas import (
     dress,
     figure_of,
     finish,
-    inner_legend,
+    own_legend,
     panel_title,
     panels,
     percent_axis,
@@ -75,7 +75,7 @@ def zones(
         handles = _draw(ax, chosen, wide=True)
         dress(ax)
         _axes(ax, chosen, first=True, last=True)
-        inner_legend(ax, list(zip(handles, (words for _, words, _, _ in ZONES), strict=True)))
+        own_legend(ax, list(zip(handles, (words for _, words, _, _ in ZONES), strict=True)))
         return figure_of(ax)
     figure, axes = panels(len(arms))
     columns = columns_for(len(arms))
