@@ -11,7 +11,7 @@ import pytest
 from pkmodel.errors import InputError
 from scenarios.app import answers
 from scenarios.app.setting import PATIENTS, Setting, simulate
-from scenarios.lesson.grid import summary
+from scenarios.lesson.summary import summary
 from scenarios.readout import choose_window
 from scenarios.running import run
 from scenarios.scenario import Scenario

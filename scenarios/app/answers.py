@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.app.setting import ARM, Simulated
-from scenarios.lesson.grid import summary
+from scenarios.lesson.summary import summary
 from scenarios.readout import choose_window
 from scenarios.scoring import score
 from scenarios.tables import exact
@@ -30,6 +30,7 @@ def about(done: Simulated) -> dict[str, Any]:
         "weeks": done.setting.weeks,
         "patients": done.setting.patients,
         "visits": [day / 7.0 for day in done.trial.visits],
+        "responds": False,  # a loss is final in this trial
         "window": [window.low, None if math.isinf(window.high) else window.high],
         "lloq": float(done.result.attrs["drug_lloq"]),
     }

@@ -85,7 +85,12 @@ def _levels(axes: Axes, story: Story) -> None:
     study = [(week, level) for week, level in story.samples if week > 0 and level is not None]
     if study:
         axes.plot(
-            *zip(*study, strict=True), "o", markerfacecolor="none", color=GREY, markersize=5, label="study sample, not shown to the clinic"
+            *zip(*study, strict=True),
+            "o",
+            markerfacecolor="none",
+            color=GREY,
+            markersize=5,
+            label="study sample, not shown to the clinic",
         )
     axes.axhline(story.lloq, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_yscale("log")
@@ -98,11 +103,9 @@ def _levels(axes: Axes, story: Story) -> None:
 
 
 def _antibody(axes: Axes, story: Story) -> None:
-    for number, name in enumerate(story.drugs):
+    for number in range(len(story.drugs)):
         if story.antibody[number].max(initial=0.0) > 0.0:
-            axes.plot(
-                story.days / 7.0, story.antibody[number], color=style_of(number).colour, linewidth=1.0
-            )
+            axes.plot(story.days / 7.0, story.antibody[number], color=style_of(number).colour, linewidth=1.0)
     seen = {row["sampled_day"]: row["titre_ug_per_mL_eq"] for row in story.rows if row["sampled_day"] is not None}
     titres = [(day / 7.0, titre) for day, titre in seen.items() if titre is not None]
     if titres:

@@ -135,11 +135,12 @@ const rows = () => [
   ["Ever antibody-positive, drug-tolerant assay", (cell) => `${number(tolerant(cell))} %`],
   ["Ever antibody-positive, drug-sensitive assay", (cell) => `${number(sensitive(cell))} %`],
   ["Lost response, of those who had responded", percent("loss")],
+  ...(about.responds ? [[`In response in week ${about.weeks}, of all patients`, percent("response")]] : []),
   ["Drug per patient and year", (cell) => `${cell.drug.toLocaleString("en")} mg`],
   ["Infusions per patient and year", (cell) => number(cell.doses)],
 ];
 
-function fillTable(cell, before) {
-  get("numbers").innerHTML = rows().map(([said, show]) =>
+function fillTable(cell, before, lines = rows()) {
+  get("numbers").innerHTML = lines.map(([said, show]) =>
     `<tr><th scope="row">${said}</th><td>${show(cell)}</td><td>${before ? show(before) : "–"}</td></tr>`).join("");
 }

@@ -11,25 +11,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pkmodel import units
 from pkmodel.errors import InputError
-from scenarios.metrics import METRICS, POSITIVE
-from scenarios.readout import choose_window, readout
+from scenarios.lesson.regained import regained
+from scenarios.lesson.summary import Cell, spread, summary
+from scenarios.readout import choose_window
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from pkmodel.windows import TargetWindow
-    from scenarios.intervals import FloatArray, Interval
     from scenarios.lesson.lesson_file import LessonFile
     from scenarios.scenario import Scenario
 
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _BATCH = 8  # combinations in memory at once
 _USUAL = {"timing": "scheduled", "immunomodulator": "none", "premedication": "none"}
-
-Cell = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +66,39 @@ def simulate(lesson: LessonFile, progress: Callable[[float], None] | None = None
         result = run(trial, patients=lesson.patients, seed=lesson.seed, keep="trajectories", threads=1)
         window = choose_window(result)
         for key in batch:
-            demand = _chosen(lesson, key).get("timing") == "episodic"
-            cells[_text(key)] = summary(result, _text(key), window, demand=demand)
+            for number, cell in enumerate(_cells(lesson, result, key, window)):
+                cells[_text(_with_titre(lesson, key, number))] = cell
         if progress is not None:
             progress((first + len(batch)) / len(keys))
     assert window is not None
     return Grid(about=_about(lesson, base, window), cells=cells)
 
 
+def _cells(lesson: LessonFile, result: xr.Dataset, key: tuple[int, ...], window: TargetWindow) -> list[Cell]:
+    """What is drawn of an arm: once, or once for each band of titres."""
+    titres = lesson.values_of("titre")
+    if titres:
+        return regained(result, _text(key), titres)
+    demand = _chosen(lesson, key).get("timing") == "episodic"
+    cell = summary(result, _text(key), window, demand=demand)
+    if "strategy" in lesson.pictures:
+        cell["spread"] = spread(result, _text(key), window)
+    return [cell]
+
+
+def _with_titre(lesson: LessonFile, key: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return tuple(number if control.sets == "titre" else k for control, k in zip(lesson.control, key, strict=True))
+
+
 def _keys(lesson: LessonFile) -> Iterator[tuple[int, ...]]:
-    """Numbers of the values; on demand there is no interval, so that only its first value is simulated."""
+    """Numbers of the values that make an arm.
+
+    On demand there is no interval, so that only its first value is simulated; a titre is no treatment, and all its
+    bands are found in one arm.
+    """
     sets = [control.sets for control in lesson.control]
-    for key in itertools.product(*(range(len(control.values)) for control in lesson.control)):
+    counts = [1 if control.sets == "titre" else len(control.values) for control in lesson.control]
+    for key in itertools.product(*map(range, counts)):
         chosen = _chosen(lesson, key)
         if chosen.get("timing") == "episodic" and "interval" in sets and key[sets.index("interval")] > 0:
             continue
@@ -112,7 +129,11 @@ def _trial(base: Scenario, lesson: LessonFile, batch: Sequence[tuple[int, ...]])
 
 def _arm(base: Scenario, lesson: LessonFile, key: tuple[int, ...]) -> dict[str, Any]:
     chosen = {"dose": _dose_of(base)} | _chosen(lesson, key)
-    return arm_of(chosen, name=_text(key), induction=lesson.induction_weeks, weeks=base.duration / 7.0)
+    strategy = lesson.strategy[chosen["strategy"]] if "strategy" in chosen else None
+    if strategy is not None and strategy.interval:
+        chosen["interval"] = strategy.interval
+    arm = arm_of(chosen, name=_text(key), induction=lesson.induction_weeks, weeks=base.duration / 7.0)
+    return arm if strategy is None else arm | {"policy": strategy.policy}
 
 
 def arm_of(chosen: Mapping[str, str], *, name: str, induction: Sequence[float], weeks: float) -> dict[str, Any]:
@@ -169,6 +190,9 @@ def _about(lesson: LessonFile, base: Scenario, window: TargetWindow) -> dict[str
         "window": [window.low, None if math.isinf(window.high) else window.high],
         "sensitive": base.assays.drug_sensitive,
         "tolerant": base.assays.drug_tolerant,
+        "pictures": lesson.pictures,
+        "responds": base.regain_after is not None,
+        **_published(lesson),
         "starts": [control.start for control in lesson.control],
         "controls": [
             {
@@ -177,74 +201,22 @@ def _about(lesson: LessonFile, base: Scenario, window: TargetWindow) -> dict[str
                 "shown": control.shown,
                 "up": control.up,
                 "down": control.down,
+                "why": control.why,
             }
             for control in lesson.control
         ],
     }
 
 
-def summary(result: xr.Dataset, arm: str, window: TargetWindow, *, demand: bool) -> Cell:
-    """What `drawing.js` draws of an arm: curves by week, and what the tables of a run say.
-
-    Parameters
-    ----------
-    result
-        Dataset of a run that kept trajectories, with decisions at least weekly.
-    arm
-        Name of the arm.
-    window
-        Target window.
-    demand
-        Doses are given on demand: a level at a visit is then no trough.
-    """
-    one = result.sel(arm=arm)
-    read = readout(result, arm, window)
-    weekly = np.flatnonzero(result["time"].values % 7.0 == 0.0)
-    levels = np.quantile(one["concentration"].values[:, weekly], QUANTILES, axis=0)
-    onset = one["onset_time"].values
-    formed = [float(np.mean(onset <= day)) * 100.0 for day in result["time"].values[weekly]]
-    last = read.visits[-1]
-
-    def by_visit(metric: str) -> list[float]:
-        return [0.0, *(_short(r.sample.interval().estimate) for r in METRICS[metric](read) if r.visit)]
-
-    def found(metric: str, visit: str = "") -> Interval:
-        (one,) = (r.sample.interval() for r in METRICS[metric](read) if r.visit == visit)
-        return one
-
-    def value(metric: str, visit: str = "") -> float:
-        return _short(found(metric, visit).estimate)
-
+def _published(lesson: LessonFile) -> dict[str, Any]:
+    """What is drawn over titres beside the simulation: the number of the band where a line begins, and points."""
+    line = lesson.published_line
+    lows = [units.window(band)[0] for band in lesson.values_of("titre")]
+    if line is not None and line.titre not in lows:
+        raise InputError.one(
+            f"no band of titres begins at {line.titre:g} ug/mL", "let one begin there", key="published_line"
+        )
     return {
-        "level": [[_short(float(level)) for level in row] for row in levels],
-        "formed": [_short(share) for share in formed],
-        "tolerant": by_visit("ada_drug_tolerant"),
-        "sensitive": by_visit("ada_drug_sensitive"),
-        "seen": _seen(read.ada_drug_sensitive, read.ada_drug_tolerant, onset, float(result.attrs["duration_d"])),
-        "median": value("trough_median", last),
-        "low": found("trough_median", last).at_limit,
-        "window": value("in_window", last),
-        "loss": value("loss_of_response"),
-        "drug": round(value("drug_per_year")),
-        "doses": value("doses_per_year"),
-        "inconclusive": value("ada_inconclusive"),
-        "demand": demand,
+        "line": None if line is None else {"band": lows.index(line.titre), "label": line.label},
+        "points": [point.model_dump() for point in lesson.published_point],
     }
-
-
-def _seen(sensitive: Any, tolerant: Any, onset: FloatArray, end: float) -> list[int]:
-    """Of all patients at the end: ever positive by both assays, by the tolerant one alone, antibody unseen, none.
-
-    Whoever is positive by the sensitive assay alone counts with the first group: some assay of each kind of laboratory
-    saw an antibody.
-    """
-    by_sensitive, by_tolerant = (sensitive == POSITIVE).any(axis=1), (tolerant == POSITIVE).any(axis=1)
-    there = onset <= end
-    groups = (by_sensitive, ~by_sensitive & by_tolerant, ~by_sensitive & ~by_tolerant & there)
-    counts = [int(np.count_nonzero(group)) for group in groups]
-    return [*counts, len(onset) - sum(counts)]
-
-
-def _short(value: float) -> float:
-    """Three significant digits: finer than a line is wide."""
-    return float(f"{value:.3g}")

@@ -19,29 +19,46 @@ function words(key) {
     .join("; ");
 }
 
+const change = (said, a, b) => (number(a) === number(b) ? `${said} stays at ${number(b)} %` : `${said} ${b > a ? "rises" : "falls"} from ${number(a)} to ${number(b)} %`);
+
+/* What followed, in the words of what the page is about. */
+function followed(old, fresh) {
+  if (about.pictures.includes("regained")) return REGAINED.map(([name, done]) => {
+    const a = old[name][old.band], b = fresh[name][fresh.band];
+    return a && b ? `${change(`Of those who lost response, the share who ${done}`, a[0], b[0])}. ` : "";
+  }).join("");
+  const levels = level(old) === level(fresh)
+    ? `The median level in week ${about.weeks} stays ${fresh.low ? "" : "at "}${level(fresh)}. `
+    : `The median level in week ${about.weeks} goes from ${level(old)} to ${level(fresh)}. `;
+  if (about.pictures.includes("strategy"))
+    return `${levels}${change("The share in the target window", old.window, fresh.window)}; ` +
+      `${about.responds ? `${change("the share in response", old.response, fresh.response)}; ` : ""}` +
+      `drug per patient and year goes from ${old.drug.toLocaleString("en")} to ${fresh.drug.toLocaleString("en")} mg. `;
+  return `${levels}${change("The share with antibodies by the drug-tolerant assay", tolerant(old), tolerant(fresh))}, ` +
+    `${change("by the drug-sensitive assay it", sensitive(old), sensitive(fresh))}; ${change("loss of response", old.loss, fresh.loss)}. `;
+}
+
 /* One sentence on what moved, one on what followed, one on why. */
 function tell(before, after) {
   const moved = about.controls.findIndex((_, i) => before[i] !== after[i]);
   if (moved < 0) return "Nothing changed.";
-  const control = about.controls[moved];
-  const old = cellOf(before), fresh = cellOf(after);
-  const change = (said, a, b) => (number(a) === number(b) ? `${said} stays at ${number(b)} %` : `${said} ${b > a ? "rises" : "falls"} from ${number(a)} to ${number(b)} %`);
-  const levels = level(old) === level(fresh)
-    ? `The median level in week ${about.weeks} stays ${fresh.low ? "" : "at "}${level(fresh)}`
-    : `The median level in week ${about.weeks} goes from ${level(old)} to ${level(fresh)}`;
-  return `${control.label}: ${control.shown[before[moved]]} → ${control.shown[after[moved]]}. ${levels}. ` +
-    `${change("The share with antibodies by the drug-tolerant assay", tolerant(old), tolerant(fresh))}, ` +
-    `${change("by the drug-sensitive assay it", sensitive(old), sensitive(fresh))}; ` +
-    `${change("loss of response", old.loss, fresh.loss)}. ` +
-    `Why: ${after[moved] > before[moved] ? control.up : control.down}`;
+  const control = about.controls[moved], to = after[moved];
+  const why = control.why.length ? control.why[to] : to > before[moved] ? control.up : control.down;
+  return `${control.label}: ${control.shown[before[moved]]} → ${control.shown[to]}. ${followed(cellOf(before), cellOf(after))}Why: ${why}`;
 }
+
+const PICTURES = {
+  level: drawLevel,
+  antibody: drawAntibody,
+  people: drawPeople,
+  strategy: () => drawStrategy(now),
+  regained: (cell, before) => REGAINED.forEach(([name, done]) => drawRegained(name, done, cell, before)),
+};
 
 function draw() {
   const cell = cellOf(now), before = pinned && cellOf(pinned);
-  drawLevel(cell, before);
-  drawAntibody(cell, before);
-  drawPeople(cell);
-  fillTable(cell, before);
+  for (const name of about.pictures) PICTURES[name](cell, before);
+  fillTable(cell, before, about.pictures.includes("regained") ? regainedRows() : rows());
   if ("interval" in place) inputs[place.interval].disabled = onDemand(now);
 }
 
