@@ -15,6 +15,7 @@ from scenarios import lesson
 from scenarios.cli import cli
 from scenarios.lesson.grid import Grid, _trial, simulate
 from scenarios.lesson.lesson_file import CELLS, LessonFile
+from scenarios.lesson.regained import FROM, LEVEL, TO, regained
 from scenarios.running import run
 from scenarios.scenario import Scenario
 from scenarios.scoring import score
@@ -49,6 +50,159 @@ values = ["none", "hydrocortisone"]
 up = "With."
 down = "Without."
 """
+
+
+STRATEGIES = """
+title = "Strategies"
+question = "Which?"
+intro = ["Guess first."]
+scenario = "proactive-tdm"
+patients = 60
+pictures = ["strategy", "level"]
+
+[strategy.never]
+
+[strategy.often]
+interval = "6 weeks"
+
+[strategy.steered]
+policy = { name = "target-window", target = "4-7 ug/mL", interval_step = "4 weeks", max_interval = "8 weeks" }
+
+[[control]]
+sets = "strategy"
+label = "How"
+values = ["never", "often", "steered"]
+why = ["Nobody looks.", "More drug.", "Levels are looked at."]
+"""
+
+TITRES = """
+title = "Titres"
+question = "For whom?"
+intro = ["Guess first."]
+scenario = "loss-of-response-rescue"
+patients = 400
+pictures = ["regained"]
+
+[published_line]
+titre = 1.0
+label = "published"
+
+[strategy.nothing]
+
+[strategy.halved]
+policy = { name = "escalate-on-loss", action = "halve-interval" }
+
+[[control]]
+sets = "strategy"
+label = "At loss"
+values = ["nothing", "halved"]
+up = "More."
+down = "Less."
+
+[[control]]
+sets = "titre"
+label = "Antibody"
+values = ["0-1 ug/mL", ">= 1 ug/mL"]
+up = "More."
+down = "Less."
+"""
+
+
+LINE = """[published_line]
+titre = 9.0
+label = "published"
+"""
+
+
+def read(tmp_path: Path, text: str) -> LessonFile:
+    path = tmp_path / "read.toml"
+    path.write_text(text, encoding="utf-8")
+    return lesson.load(path)
+
+
+def test_strategies_are_the_arms_of_a_run(tmp_path: Path) -> None:
+    grid = simulate(read(tmp_path, STRATEGIES))
+    trial = Scenario.load("proactive-tdm").with_settings(["review_every=1 week"])
+    trial = trial.with_settings(["arm.clinically based.policy={name='fixed'}"])
+    cells = score(run(trial, patients=60, seed=1)).cells()
+    for arm, key in (("clinically based", "0"), ("to 4-7", "2")):
+        for name, metric in (("below", "below_window"), ("window", "in_window"), ("response", "in_response")):
+            cell = cells[arm, metric, "54"]
+            expected = [float(f"{value:.3g}") for value in (cell.value, cell.low, cell.high)]
+            assert grid.cells[key]["spread"][name] == expected
+    assert grid.cells["0"]["spread"] != grid.cells["2"]["spread"]
+    assert grid.cells["1"]["doses"] > 1.2 * grid.cells["0"]["doses"]
+
+
+def test_titres_tell_apart_the_same_patients_under_every_strategy(tmp_path: Path) -> None:
+    grid = simulate(read(tmp_path, TITRES))
+    assert sorted(grid.cells) == ["0-0", "0-1", "1-0", "1-1"]
+    assert grid.cells["0-0"]["n"] == grid.cells["1-1"]["n"]
+    assert [grid.cells[key]["band"] for key in ("0-0", "0-1", "1-0", "1-1")] == [0, 1, 0, 1]
+    assert grid.about["line"] == {"band": 1, "label": "published"}
+    assert grid.cells["0-0"]["response"][0][0] == 0.0  # without a change nobody is judged again
+    assert grid.cells["1-0"]["level"][0][0] > grid.cells["0-0"]["level"][0][0]
+
+
+def test_regained_counts_patient_by_patient() -> None:
+    """The same shares by a loop over patients and days."""
+    trial = Scenario.load("loss-of-response-rescue").with_settings(["review_every=1 week"])
+    result = run(trial, patients=300, seed=2, keep="trajectories")
+    bands = ["0-0.5 ug/mL", ">= 0.5 ug/mL"]
+    visits = 7.0 * result["visit"].values
+    for arm in ("carry on", "interval halved"):
+        one = result.sel(arm=arm)
+        found: list[list[tuple[bool, bool]]] = [[], []]
+        for patient in range(300):
+            loss = float(one["loss_time"].values[patient])
+            if not loss + TO <= 102 * 7:
+                continue
+            before = [k for k, day in enumerate(visits) if day <= loss]
+            after = [k for k, day in enumerate(visits) if day >= loss + FROM]
+            titre = one["antibody_total"].values[patient, before[-1]]
+            levels = [
+                level
+                for day, level in zip(result["time"].values, one["concentration"].values[patient], strict=True)
+                if loss + FROM <= day <= loss + TO
+            ]
+            found[int(titre >= 0.5)].append((min(levels) >= LEVEL, bool(one["responding"].values[patient, after[0]])))
+        cell = regained(result, arm, bands)[1]
+        assert cell["n"] == [len(band) for band in found]
+        assert min(cell["n"]) > 5
+        for name, which in (("level", 0), ("response", 1)):
+            shares = [round(100 * sum(one[which] for one in band) / len(band), 1) for band in found]
+            assert [one[0] for one in cell[name]] == shares
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "said"),
+    [
+        (STRATEGIES, '"often", "steered"]', '"often"]', "2 values"),
+        (STRATEGIES, "[strategy.often]", "[strategy.oft]", "never, oft, steered; give one for each value"),
+        (STRATEGIES, 'pictures = ["strategy"', 'pictures = ["regained"', "needs a control that sets titre"),
+        (
+            STRATEGIES,
+            'why = ["Nobody looks.", ',
+            'up = "More."\nwhy = ["Nobody looks.", ',
+            "say why the picture changes",
+        ),
+        (
+            STRATEGIES,
+            "[strategy.never]",
+            '[published_line]\ntitre = 9.0\nlabel = "x"\n[strategy.never]',
+            "no control sets",
+        ),
+        (TITRES, 'pictures = ["regained"]', 'pictures = ["regained", "level"]', "leave the others out"),
+        (TITRES, "titre = 1.0", "titre = 2.0", "no band of titres begins at 2 ug/mL"),
+        (TITRES, '"0-1 ug/mL"', '"0-1 stones"', "stones"),
+        (TITRES, "halve-interval", "halve-intervals", "halve-interval"),
+        (TITRES, '"loss-of-response-rescue"', '"dose-escalation"', "regain_after"),
+    ],
+)
+def test_faults_of_strategies_and_titres_are_told(tmp_path: Path, text: str, old: str, new: str, said: str) -> None:
+    assert old in text
+    with pytest.raises(InputError, match=re.escape(said)):
+        simulate(read(tmp_path, text.replace(old, new)).model_copy(update={"patients": 60}))
 
 
 @pytest.fixture(scope="session")

@@ -33,10 +33,11 @@ function drawStrategy(key) {
     const told = names.map((words, choice) => {
       const [share, low, high] = cellOf(withChoice(key, "strategy", choice)).spread[name];
       const mine = choice === key[place.strategy], held = pinned && choice === pinned[place.strategy];
-      const at = y + 8 + choice * step, middle = at + 8;
+      const at = y + 8 + choice * step, middle = at + 8, wide = (value) => (x(value) - from).toFixed(1);
+      const bar = (value, more) => `<rect x="${from}" y="${at}" width="${wide(value)}" height="15" ${more}/>`;
       out += text(from - 8, at + 12, safe(words), `text-anchor="end"${mine ? ' class="strong"' : ""}`) +
-        `<rect x="${from}" y="${at}" width="${(x(share) - from).toFixed(1)}" height="15" fill="${mine ? "#0072b2" : "#bcd9ea"}"` +
-        `${held ? ' stroke="#333" stroke-width="2" stroke-dasharray="5 3"' : ""}/>` +
+        bar(share, `fill="${mine ? "#0072b2" : "#bcd9ea"}"`) +
+        (held ? bar(cellOf(pinned).spread[name][0], 'fill="none" stroke="#333" stroke-width="2" stroke-dasharray="5 3"') : "") +
         `<path d="M${x(low).toFixed(1)} ${middle}H${x(high).toFixed(1)}" stroke="#222" stroke-width="1.6"/>` +
         text((x(high) + 6).toFixed(1), at + 12, number(share));
       return `${words} ${number(share)} %`;

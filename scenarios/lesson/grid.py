@@ -78,11 +78,11 @@ def _cells(lesson: LessonFile, result: xr.Dataset, key: tuple[int, ...], window:
     """What is drawn of an arm: once, or once for each band of titres."""
     titres = lesson.values_of("titre")
     if titres:
-        return regained(result, _text(key), titres)
+        return regained(result, _name(key), titres)
     demand = _chosen(lesson, key).get("timing") == "episodic"
-    cell = summary(result, _text(key), window, demand=demand)
+    cell = summary(result, _name(key), window, demand=demand)
     if "strategy" in lesson.pictures:
-        cell["spread"] = spread(result, _text(key), window)
+        cell["spread"] = spread(result, _name(key), window)
     return [cell]
 
 
@@ -113,6 +113,11 @@ def _text(key: Sequence[int]) -> str:
     return "-".join(map(str, key))
 
 
+def _name(key: Sequence[int]) -> str:
+    """Of the arm; a name is not digits alone, as the key of a lesson with one control is."""
+    return f"setting {_text(key)}"
+
+
 def _trial(base: Scenario, lesson: LessonFile, batch: Sequence[tuple[int, ...]]) -> Scenario:
     """The scenario of the lesson with an arm for each combination, reviewed every week.
 
@@ -132,7 +137,7 @@ def _arm(base: Scenario, lesson: LessonFile, key: tuple[int, ...]) -> dict[str, 
     strategy = lesson.strategy[chosen["strategy"]] if "strategy" in chosen else None
     if strategy is not None and strategy.interval:
         chosen["interval"] = strategy.interval
-    arm = arm_of(chosen, name=_text(key), induction=lesson.induction_weeks, weeks=base.duration / 7.0)
+    arm = arm_of(chosen, name=_name(key), induction=lesson.induction_weeks, weeks=base.duration / 7.0)
     return arm if strategy is None else arm | {"policy": strategy.policy}
 
 

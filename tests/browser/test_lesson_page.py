@@ -156,14 +156,7 @@ def test_nothing_stands_against_wcag(watched: Watched, page: Any) -> None:
 def test_nothing_runs_out_of_the_page(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    clipped = page.evaluate(
-        """() => [...document.querySelectorAll('svg text')].filter((text) => {
-          const box = text.getBoundingClientRect(), frame = text.ownerSVGElement.getBoundingClientRect();
-          return box.left < frame.left - 1 || box.right > frame.right + 1
-            || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
-        }).map((text) => text.textContent)"""
-    )
-    assert clipped == []
+    assert clipped(page) == []
 
 
 def test_the_shipped_lessons_work_and_stay_small(watched: Watched, tmp_path: Path) -> None:
@@ -179,5 +172,98 @@ def test_the_shipped_lessons_work_and_stay_small(watched: Watched, tmp_path: Pat
                 slider.press(press)
                 assert "Why:" in page.get_by_role("status").inner_text()
         for radio in page.get_by_role("radio").all():
+            already = radio.is_checked()
             radio.check()
+            assert already or "Why:" in page.get_by_role("status").inner_text()
+        page.get_by_role("button", name="Pin this setting").click()
+        assert clipped(page) == []
         assert watched.violations() == []
+
+
+def clipped(page: Any) -> Any:
+    """Words of pictures that run out of them."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('svg text')].filter((text) => {
+          const box = text.getBoundingClientRect(), frame = text.ownerSVGElement.getBoundingClientRect();
+          return box.left < frame.left - 1 || box.right > frame.right + 1
+            || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+        }).map((text) => text.textContent)"""
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The two lessons that compare strategies, with fewer patients."""
+    folder = tmp_path_factory.mktemp("shipped")
+    written = {}
+    for name, patients in (("titre", 1000), ("monitoring", 100)):
+        written[name] = folder / f"{name}.html"
+        told = lesson.load(name).model_copy(update={"patients": patients})
+        written[name].write_text(lesson.lesson_html(told), encoding="utf-8")
+    return written
+
+
+def test_titre_by_keyboard_from_band_to_band(watched: Watched, shipped: dict[str, Path]) -> None:
+    page = watched.open(shipped["titre"])
+    tree = page.locator("main").aria_snapshot()
+    assert 'slider "Antibody before response was lost"' in tree
+    assert 'img "Who has the drug back' in tree
+    page.get_by_label("5 mg/kg every 4 weeks", exact=True).check()
+    page.get_by_role("slider").focus()
+    share = page.locator("#numbers tr").nth(1).locator("td").first
+    seen = [share.inner_text()]
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        said = page.get_by_role("status").inner_text()
+        assert "the share who keep a level of 3 µg/mL or more" in said
+        assert "Why: More antibody takes more molecules of drug" in said
+        seen.append(share.inner_text())
+    assert page.get_by_role("slider").get_attribute("aria-valuetext") == "9 µg/mL-eq or more"
+    shares = [float(one.removesuffix(" %")) for one in seen]
+    assert shares[0] > shares[-1]
+    assert "Yanai 2015: above 9, a higher dose fails" in page.locator("#regained-level").text_content()
+    assert "17 % (1 of 6)" in page.inner_text("#regained-response-words")
+
+
+def test_strategies_by_mouse_and_pinned(watched: Watched, shipped: dict[str, Path]) -> None:
+    page = watched.open(shipped["monitoring"])
+    page.get_by_role("button", name="Pin this setting").click()
+    page.get_by_role("radio", name="measured at every infusion (proactive)").check()
+    said = page.get_by_role("status").inner_text()
+    assert "The share in the target window" in said
+    assert "the share in response" in said
+    assert said.endswith("What keeps response is the drug that they get.")
+    dark = page.locator("#side-by-side rect[fill='#0072b2']")
+    assert dark.count() == 3
+    assert page.locator("#side-by-side rect[stroke-dasharray]").count() == 3
+    frame = page.locator("#side-by-side rect[stroke-dasharray]").first.get_attribute("width")
+    page.get_by_role("slider").press("End")
+    assert page.locator("#side-by-side rect[stroke-dasharray]").first.get_attribute("width") == frame
+    cells = page.locator("#numbers tr td").all_inner_texts()
+    assert cells[0::2] != cells[1::2]
+
+
+NEXT = """async () => {
+  const slider = document.querySelector('input[type=range]'), took = [];
+  for (let k = 0; k < 20; k++) {
+    await new Promise((ready) => requestAnimationFrame(() => setTimeout(ready)));
+    const start = performance.now();
+    slider.value = (k + 1) % 3;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise((ready) => requestAnimationFrame(() => setTimeout(ready)));
+    took.push(performance.now() - start);
+  }
+  return took;
+}"""
+
+
+@pytest.mark.parametrize("name", ["titre", "monitoring"])
+def test_comparing_pictures_are_quick_and_fit(watched: Watched, shipped: dict[str, Path], name: str) -> None:
+    page = watched.open(shipped[name])
+    took = page.evaluate(NEXT)
+    print(f"{name}, slider to picture: median {median(took):.0f} ms, longest {max(took):.0f} ms")
+    assert median(took) < 100.0
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert clipped(page) == []
