@@ -42,6 +42,39 @@ def test_cells_print_what_stands_under_them(page: Path, tmp_path: Path, monkeypa
         assert (FOLDER / picture).stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_jupytext_reads_the_same_cells(page: Path) -> None:
+    """A MyST notebook: its front matter names format and kernel, and Jupyter finds the cells that are run above."""
+    import jupytext
+
+    text = page.read_text(encoding="utf-8")
+    book = jupytext.read(page)
+    assert book.metadata["kernelspec"]["name"] == "python3"
+    assert book.metadata["jupytext"]["text_representation"]["format_name"] == "myst"
+    assert [one.source + "\n" for one in book.cells if one.cell_type == "code"] == [
+        code for code, _ in CELL.findall(text)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_jupyter_runs_the_notebook(page: Path, tmp_path: Path) -> None:
+    """In a kernel of its own, by Jupyter's client; needs the extra "notebooks"."""
+    import jupytext
+
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    book = jupytext.read(page)
+    nbclient.NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = [
+        "".join(out.text for out in one.outputs if out.get("name") == "stdout")
+        for one in book.cells
+        if one.cell_type == "code"
+    ]
+    assert said == [output for _, output in CELL.findall(page.read_text(encoding="utf-8"))]
+    assert list(tmp_path.glob("*.png"))
+
+
 def test_every_page_has_all_its_parts() -> None:
     assert len(PAGES) == 6
     index = (FOLDER / "index.md").read_text(encoding="utf-8")
@@ -55,6 +88,9 @@ def test_every_page_has_all_its_parts() -> None:
             "Answer</summary>",
         ):
             assert part in text, (page.stem, part)
+        assert re.search(r"!\[.{30,}\]\(" + re.escape(f"{page.stem}.png") + r"\)", text), page.stem
+        code = "".join(code for code, _ in CELL.findall(text))
+        assert 1 <= len(re.findall(r"\bsc\.run\(", code)) <= 5, page.stem
         assert "not for treating patients" in text
         assert f"({page.name})" in index
 
