@@ -14,7 +14,6 @@ function putWords(id, shown, heard) {
   get(id).replaceChildren(shown, more);
 }
 
-const windowWords = () => (about.window[1] === null ? `at least ${about.window[0]} µg/mL` : `${about.window[0]} to ${about.window[1]} µg/mL`);
 const outcomes = () => [
   ["below", `Level below the target window of ${windowWords()}`],
   ["window", `Level in the target window of ${windowWords()}`],

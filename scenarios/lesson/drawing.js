@@ -39,9 +39,12 @@ function drawLevel(cell, before) {
   get("level").innerHTML = out + weekAxis(bottom);
   get("level-words").textContent =
     `Line: median of ${about.patients} patients. Dark band: middle half of them; light band: 8 of 10. ` +
+    `Yellow: target window, ${windowWords()}. ` +
     `In week ${about.weeks} the median is ${end[2] < low ? "below 0.1" : number(end[2])} µg/mL.` +
     (cell.demand ? " On demand, a visit can come soon after an infusion: its level is then no trough." : "");
 }
+
+const windowWords = () => (about.window[1] === null ? `at least ${about.window[0]} µg/mL` : `${about.window[0]} to ${about.window[1]} µg/mL`);
 
 /* Labels at the right edge, moved apart where they would touch. */
 function apart(labels) {
@@ -81,8 +84,8 @@ function drawAntibody(cell, before) {
   get("antibody").innerHTML = out + weekAxis(bottom);
   get("antibody-words").textContent =
     `By week ${about.weeks} an antibody has formed in ${number(last(cell.formed))} % of patients. The drug-tolerant assay has ` +
-    `found ${number(last(cell.tolerant))} %, the drug-sensitive one ${number(last(cell.sensitive))} %; ` +
-    `${number(cell.inconclusive)} % of its samples were inconclusive, because drug was in them.` +
+    `found ${number(last(cell.tolerant))} %, the drug-sensitive one ${number(last(cell.sensitive))} %: it cannot see antibodies while ` +
+    `drug is in the sample, and ${number(cell.inconclusive)} % of its samples were inconclusive for that reason. Dotted: what no laboratory sees.` +
     (before ? " Grey dashes: the two assays in the pinned setting." : "");
 }
 
@@ -131,7 +134,7 @@ const tolerant = (cell) => cell.tolerant[cell.tolerant.length - 1];
 const sensitive = (cell) => cell.sensitive[cell.sensitive.length - 1];
 const rows = () => [
   [`Median level measured in week ${about.weeks}`, level],
-  [`Level in the target window in week ${about.weeks}`, percent("window")],
+  [`Level in the target window (${windowWords()}) in week ${about.weeks}`, percent("window")],
   ["Ever antibody-positive, drug-tolerant assay", (cell) => `${number(tolerant(cell))} %`],
   ["Ever antibody-positive, drug-sensitive assay", (cell) => `${number(sensitive(cell))} %`],
   ["Lost response, of those who had responded", percent("loss")],

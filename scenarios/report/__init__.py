@@ -68,11 +68,22 @@ def report_html(
         trial=trial_words(scenario),
         patients=patient_rows(result),
         sources=sources(scenario, window),
+        scores_reactions=(scores.frame["metric"] == "infusion_reactions").any(),
+        assessed=_assessed(result),
+        on_demand=any(type(arm.policy).__name__ == "Episodic" for arm in scenario.arms),
         off_schedule=any(type(arm.policy).__name__ != "Fixed" for arm in scenario.arms),
         files=sorted(path.name for path in scenario.files.values()),
         versions=versions(),
     )
     return page
+
+
+def _assessed(result: xr.Dataset) -> str:
+    """When response is judged, in words; nothing where the result does not tell."""
+    from scenarios.readout import week_text
+
+    day = result.attrs.get("assessment_d")
+    return "" if day is None else f", in week {week_text(float(day) / 7.0)}"
 
 
 def _template() -> Any:

@@ -14,7 +14,7 @@ _NAMES = {
     "albumin": "Albumin in serum",
     "crp": "C-reactive protein",
     "female": "Women",
-    "hla_dqa1_05": "Carriers of HLA-DQA1*05",
+    "hla_dqa1_05": "Carriers of HLA-DQA1*05, a gene variant that goes with antibodies against the drug",
 }
 _OF_THE_TRIAL = {"allocation", "leaves"}
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from scenarios.scenario import Scenario
 
 _SAID = {"name", "dosing", "policy", "cotherapy", "premedication", "adherence"}
+_SETTINGS = {
+    "earliest": "not before {} after the first dose",
+    "min_gap": "at least {} after the last one",
+}
+"""Settings of policies whose names do not explain themselves."""
 _DOSING_SAID = {"dose", "weeks", "every", "until", "start", "route", "infusion"}
 
 
@@ -117,7 +122,7 @@ def _policy(policy: Any) -> str:
     kind = type(policy)
     told = (sys.modules[kind.__module__].__doc__ or getdoc(kind) or kind.__name__).strip().partition("\n")[0]
     settings = [
-        f"{field.name.replace('_', ' ')} {value}"
+        _SETTINGS.get(field.name, f"{field.name.replace('_', ' ')} {{}}").format(value)
         for field in fields(policy)
         if field.init and (value := getattr(policy, field.name)) is not None
     ]

@@ -19,6 +19,7 @@ _SUBJECTS = {
     "time_in_window": "Time in the target window",
     "trough_median": "Median trough at the last visit",
     "drug_per_year": "Drug used, mg per patient and year",
+    "infusion_reactions": "Patients with an infusion reaction",
 }
 """What a reader is told of a comparison, in this order; everything else is in the table."""
 _UNITS = {
