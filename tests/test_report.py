@@ -113,6 +113,21 @@ def test_answer_comes_before_pictures_and_tables(html: str) -> None:
     assert places == sorted(places)
 
 
+def test_words_are_explained_where_a_clinician_meets_them(html: str) -> None:
+    said = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    for words in (
+        "not before 14 weeks after the first dose",
+        "at least 4 weeks after the last one",
+        "The range of troughs one aims at: 4–7 µg/mL",
+        "lower limit of quantification, LLOQ",
+        "judged once, in week 14",
+        "The disease has come back",
+        "Patients with an infusion reaction",
+    ):
+        assert words in said, words
+    assert "min gap" not in said
+
+
 def test_each_arm_has_a_sentence_with_its_numbers(result: xr.Dataset, html: str) -> None:
     scores = score(result)
     said = {one.arm: one.text for one in arm_sentences(scores)}
