@@ -167,9 +167,7 @@ def search(b, patient, z, levels, held, close):
         if not best < math.inf:
             return NO_PREDICTION, best
         if not fresh:
-            _normal_equations(
-                b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work
-            )
+            _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work)
             if held >= 0:
                 _hold(gradient, hessian, held)
             fresh = True

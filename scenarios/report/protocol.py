@@ -121,7 +121,8 @@ def _policy(policy: Any) -> str:
         for field in fields(policy)
         if field.init and (value := getattr(policy, field.name)) is not None
     ]
-    return told.rstrip(".") + (f" ({', '.join(settings)})" if settings else "")
+    words = told.rstrip(".") + (f" ({', '.join(settings)})" if settings else "")
+    return f"ORACLE, given the patients' true parameters: {words}" if getattr(policy, "oracle", False) else words
 
 
 def _cotherapy(therapy: Mapping[str, Any]) -> str:

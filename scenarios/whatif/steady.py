@@ -69,6 +69,29 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
     return out
 
 
+def steady_probabilities(theta: Floats, weight: Floats, target: TargetWindow, grid: Grid, *, route: str) -> Floats:
+    """Probability (patient, cell) of a steady trough in the window; the arguments of :func:`choose_steady`."""
+    slope = steady_slopes(theta, np.array(grid.intervals), grid.duration, route)
+    chances = line_probabilities(np.zeros_like(slope), slope, _milligrams(grid, weight), target)
+    return chances.reshape(weight.size, -1)
+
+
+def choose_by(
+    chances: Floats, weight: Floats, grid: Grid, *, probability: float, limits: Limits | None = None
+) -> tuple[Choice, tuple[Option, ...]]:
+    """The choice of :func:`choose_steady`, from probabilities (patient, cell) of the target."""
+    options = tuple(Option(dose=dose, interval=days) for days in grid.intervals for dose in grid.doses)
+    intervals = np.repeat(grid.intervals, len(grid.doses))
+    given = np.tile(_milligrams(grid, weight), (1, len(grid.intervals)))
+    allowed = (limits or grid.limits).allow(given, weight, intervals)
+    return choose_cells(chances, np.round(given * DAYS_PER_YEAR / intervals, 3), probability, allowed), options
+
+
+def _milligrams(grid: Grid, weight: Floats) -> Floats:
+    """(patient, dose) mg of the grid's doses."""
+    return np.stack([Option(dose=dose, interval=1.0).milligrams(weight) for dose in grid.doses], axis=1)
+
+
 def choose_steady(
     theta: Floats,
     weight: Floats,
@@ -96,12 +119,5 @@ def choose_steady(
     -------
     The choice, and the options that its cells number.
     """
-    options = tuple(Option(dose=dose, interval=days) for days in grid.intervals for dose in grid.doses)
-    slope = steady_slopes(theta, np.array(grid.intervals), grid.duration, route)
-    doses = np.stack([Option(dose=dose, interval=1.0).milligrams(weight) for dose in grid.doses], axis=1)
-    chances = line_probabilities(np.zeros_like(slope), slope, doses, target).reshape(weight.size, -1)
-    bounds = limits or grid.limits
-    given = np.tile(doses, (1, len(grid.intervals)))
-    per_year = given * DAYS_PER_YEAR / np.repeat(grid.intervals, len(grid.doses))
-    allowed = bounds.allow(given, weight, np.repeat(grid.intervals, len(grid.doses)))
-    return choose_cells(chances, np.round(per_year, 3), probability, allowed), options
+    chances = steady_probabilities(theta, weight, target, grid, route=route)
+    return choose_by(chances, weight, grid, probability=probability, limits=limits)
