@@ -83,9 +83,8 @@ class ArmRun:
         self.free: list[Floats] = []
 
     def _chart_book(self) -> ChartBook:
-        setting, covariates = self.setting, self.patients.covariates
-        lloq = setting.laboratory.drug.lloq
-        return ChartBook(setting.scenario.model, self.arm.regimen, lloq, covariates, len(self.patients))
+        one, regimen = self.setting, self.arm.regimen
+        return ChartBook(one.scenario.model, regimen, one.laboratory.drug.lloq, self.patients, one.threads)
 
     @property
     def state(self) -> State:

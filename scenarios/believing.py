@@ -82,7 +82,7 @@ def estimate_charts(model: PopulationModel, typical: Floats, chart: Chart, warm:
     first = chart.dose_days[:, :1]
     given = Given(days=chart.dose_days - first, milligrams=chart.milligrams, duration=chart.infusion, route=chart.route)
     days = np.where(chart.level_days > first, chart.level_days - first, np.nan)
-    return follow(model, typical, given, days, chart.levels, chart.lloq, warm=warm)
+    return follow(model, typical, given, days, chart.levels, chart.lloq, warm=warm, threads=chart.threads)
 
 
 def draw_parameters(model: PopulationModel, typical: Floats, estimate: PanelEstimate) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.errors import InputError
+from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,8 @@ class Chart:
         that is NaN on a day is below ``lloq``.
     notes
         What the policy noted in its last orders (:class:`scenarios.visit.Orders`), arrays (patient, any).
+    threads
+        1 for serial kernels; the same bits.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Chart:
     level_days: Floats
     levels: Floats
     notes: tuple[Floats, ...] = ()
+    threads: int | None = None
 
     def take(self, rows: NDArray[np.intp]) -> Chart:
         """The charts of some patients, in that order."""
@@ -67,12 +71,13 @@ class Chart:
 class ChartBook:
     """The charts of an arm as they grow. That of a patient who is switched to another drug is closed."""
 
-    def __init__(self, model: str, regimen: Regimen, lloq: float, covariates: Mapping[str, Floats], n: int) -> None:
+    def __init__(self, model: str, regimen: Regimen, lloq: float, patients: Patients, threads: int | None) -> None:
         alike = {(dose.route, dose.duration) for dose in regimen.doses}
         if len(alike) > 1:
             problem = "the doses of an arm whose policy estimates differ in route or length of the infusion"
             raise InputError.one(problem, "give them all alike", key="dosing")
-        self.model, self.lloq, self.covariates = model, lloq, covariates
+        n = len(patients)
+        self.model, self.lloq, self.covariates, self.threads = model, lloq, patients.covariates, threads
         self.route, self.infusion = alike.pop()
         self.doses = _Entries(n)
         self.results = _Entries(n)
@@ -114,6 +119,7 @@ class ChartBook:
             level_days=level_days,
             levels=levels,
             notes=tuple(one.copy() for one in self.notes),
+            threads=self.threads,
         )
 
 
