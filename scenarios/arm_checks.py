@@ -148,6 +148,9 @@ def _knowledge(known: object, drug: str | None, path: KeyPath) -> Iterator[Probl
     for name in [known] if isinstance(known, str) else known if isinstance(known, list) else ():
         if not isinstance(name, str) or name in ("truth", "right") or drug is None:
             continue
+        if is_path(name):
+            yield Problem(path, "a file of your own", "name what is shipped: a protocol keeps no copy of it")
+            continue
         model, _ = load_model(name, path)
         if model is not None and model.drug != drug:
             problem = f"model '{name}' is for {model.drug}, the scenario for {drug}"

@@ -341,3 +341,14 @@ def test_what_is_refused(parameters, said):
 def test_a_model_of_another_drug_is_refused_with_the_scenario():
     with pytest.raises(InputError, match=r"adalimumab-ternant-2015.* is for adalimumab"):
         scenario('knowledge = "adalimumab-ternant-2015"')
+
+
+@pytest.mark.slow
+def test_knowing_more_is_better():
+    """Share of visits in the window: truth before right model before wrong one, paired, all of it beyond chance."""
+    result = sc.run(sc.Scenario.load("model-informed-dosing"), patients=1000, seed=4)
+    to_truth = sc.compare(result, "time_in_window", against="by truth").frame.set_index("arm")
+    assert to_truth.loc["by the right model", "high"] < 0.0
+    to_right = sc.compare(result, "time_in_window", against="by the right model").frame.set_index("arm")
+    assert to_right.loc["by a wrong model", "high"] < 0.0
+    assert to_right.loc["unchanged", "high"] < 0.0
