@@ -17,6 +17,7 @@ from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.kernels import estimate as kernel
 from pkmodel.kernels import layout as at
 from pkmodel.kernels.prediction import predict
+from pkmodel.nonmem.steady import steady_amounts
 from pkmodel.record import DoseRecord, Level, PatientRecord
 from scenarios import believing
 from scenarios.arm import ArmRun
@@ -24,6 +25,7 @@ from scenarios.cohorts import Cohort
 from scenarios.ledger import Ledger
 from scenarios.policies import make
 from scenarios.setting import Setting
+from scenarios.whatif.steady import steady_slopes
 
 N, SEED = 24, 11
 MODEL = "infliximab-fasanmade-2011"
@@ -161,7 +163,7 @@ def trough(theta, tau, duration):
     return total
 
 
-def brute_force(policy, theta, kg, duration):
+def brute_force(policy, theta, kg, duration, high):
     """Every dose and interval tried on every draw: the cheapest that is often enough in the window."""
     best, likeliest = None, None
     for text in policy.intervals:
@@ -171,7 +173,7 @@ def brute_force(policy, theta, kg, duration):
             mg = 100.0 * vials
             if mg > 10.0 * kg * (1 + 1e-9):
                 continue
-            share = sum(3.0 <= mg * one <= 7.0 for one in unit) / len(unit)
+            share = sum(3.0 <= mg * one <= high for one in unit) / len(unit)
             cost = round(mg * 365.25 / tau, 3)
             if share >= policy.probability and (best is None or (cost, -share) < best[:2]):
                 best = (cost, -share, mg, tau)
@@ -180,18 +182,21 @@ def brute_force(policy, theta, kg, duration):
     return best is not None, (best or likeliest)[2:]
 
 
-def test_the_choice_is_that_of_trying_everything(closed_loop):
+@pytest.mark.parametrize(("target", "high"), [("3-7 ug/mL", 7.0), (">= 3 ug/mL", math.inf)])
+def test_the_choice_is_that_of_trying_everything(closed_loop, target, high):
     _, watch = closed_loop
-    policy = watch.policy
-    visit, orders = [(visit, orders) for visit, orders in watch.seen if orders.notes is not None][3]
-    rows = np.flatnonzero(orders.reason > 0)[:5]
+    policy = replace(watch.policy, target=target, probability=0.6)
+    visit = [visit for visit, orders in watch.seen if orders.notes is not None][3]
+    orders = policy(visit)
+    rows = np.concatenate([np.flatnonzero(orders.reason == kind)[:3] for kind in (1, 2)])
+    assert set(orders.reason[rows]) == {1, 2}
     chart = visit.chart.take(rows)
     covariates = {**chart.covariates, "immunomodulator": np.zeros(rows.size)}
     believed = believing.believe((MODEL,), covariates, chart, "infliximab")
     [(weight, theta)] = believed.parts
     assert (weight == 1.0).all()
     for number, row in enumerate(rows):
-        met, (mg, tau) = brute_force(policy, theta[number], visit.weight[row], chart.infusion)
+        met, (mg, tau) = brute_force(policy, theta[number], visit.weight[row], chart.infusion, high)
         assert (orders.dose[row], orders.interval[row], orders.reason[row] == 1) == (mg, tau, met)
 
 
@@ -279,6 +284,45 @@ def test_only_an_oracle_is_given_the_truth_and_every_result_says_so():
     said = {row["arm"]: row["reason"] for row in ledger.rows() if "target" in row["reason"]}
     assert said["arm 0"].startswith("by the truth")
     assert said["arm 1"].startswith("by estimate")
+
+
+def test_threads_and_chunks_do_not_matter(monkeypatch):
+    trial = scenario('knowledge = "right"', f'knowledge = ["{MODEL}", "infliximab-fasanmade-2009"]')
+    whole = sc.run(trial, patients=150, seed=3)
+    serial = sc.run(trial, patients=150, seed=3, threads=1)
+    monkeypatch.setattr("scenarios.running.CHUNK", 67)
+    parts = sc.run(trial, patients=150, seed=3)
+    assert whole.equals(serial)
+    assert whole.equals(parts)
+
+
+def test_a_drug_under_the_skin_and_a_policy_that_begins_later():
+    """Adalimumab pens: doses of the shipped grid, an estimate by walks instead of slopes."""
+    trial = sc.Scenario.load("adalimumab-regimens")
+    inner = {"name": "model-informed", "target": "5-10 ug/mL", "intervals": ["2 weeks", "4 weeks"]}
+    policy = make("phased", {"first": {"name": "fixed"}, "then": inner, "at": "12 weeks"})
+    assert policy.needs_chart
+    arm = replace(trial.arms[0], policy=policy)
+    ledger = Ledger()
+    sc.run(replace(trial, arms=(replace(arm, name="by model"),)), patients=40, seed=1, ledger=ledger)
+    changed = [row for row in ledger.rows(arm="by model") if "by estimate" in row["reason"]]
+    assert min(row["day"] for row in changed) >= 84.0
+    assert {row["dose_mg"] % 40.0 for row in changed} == {0.0}
+    assert len({row["dose_mg"] for row in changed}) > 1
+
+
+def test_steady_troughs_of_injections_are_those_of_matrix_exponentials():
+    """One and two compartments, absorption slower, faster and nearly as fast as elimination, with and without lag."""
+    theta = np.zeros((1, 6, at.N_THETA))
+    theta[0, :, at.CL], theta[0, :, at.V1], theta[0, :, at.V2] = 0.3, 3.0, 2.0
+    theta[0, :, at.Q] = [0.0, 0.5, 0.5, 0.0, 0.0, 0.5]
+    theta[0, :, at.KA] = [0.05, 0.05, 0.3, 0.1, 0.1 * (1 + 1e-9), 0.3]
+    theta[0, :, at.F], theta[0, :, at.LAG] = 0.7, [0.0, 0.0, 0.0, 0.0, 0.0, 1.5]
+    one = np.ones(6)
+    for interval in (7.0, 14.0):
+        amounts = steady_amounts(theta[0], one, interval * one, 0.0 * one, one > 0)
+        found = steady_slopes(theta, np.array([interval]), 0.0, "sc")[0, 0]
+        np.testing.assert_allclose(found, amounts[:, 1] / 3.0, rtol=3e-6)
 
 
 def test_the_right_model_by_name_is_the_right_model():

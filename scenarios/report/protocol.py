@@ -117,7 +117,7 @@ def _policy(policy: Any) -> str:
     kind = type(policy)
     told = (sys.modules[kind.__module__].__doc__ or getdoc(kind) or kind.__name__).strip().partition("\n")[0]
     settings = [
-        f"{field.name.replace('_', ' ')} {value}"
+        f"{field.name.replace('_', ' ')} {' or '.join(map(str, value)) if isinstance(value, list) else value}"
         for field in fields(policy)
         if field.init and (value := getattr(policy, field.name)) is not None
     ]
