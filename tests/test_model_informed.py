@@ -143,6 +143,7 @@ def test_the_chart_is_what_was_given_and_measured(closed_loop):
     np.testing.assert_allclose(np.nansum(last.milligrams, axis=1), run.plan.total[:, 0], rtol=1e-14)
     assert np.array_equal(np.isfinite(last.dose_days).sum(axis=1), run.plan.counts[:, 0])
     for visit, _ in watch.seen:
+        assert visit.truth is None
         assert (np.nan_to_num(visit.chart.level_days, nan=-math.inf) <= visit.day - 7.0).all()  # the turnaround
         assert (np.nan_to_num(visit.chart.dose_days, nan=-1.0) < visit.day).all()
         newest = np.where(np.isfinite(visit.chart.level_days), visit.chart.level_days, -1.0).max(axis=1, initial=-1.0)
