@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine, memory, startup, suite
+from benchmarks import machine, memory, model_informed, startup, suite
 from benchmarks.measures import Measurement
 from benchmarks.report import Report
 from benchmarks.suite import Sizes
@@ -49,6 +49,8 @@ def collect(
     _say("W5")
     arm, gain = suite.trial_arm(sizes)
     measured += arm
+    _say("model-informed")
+    measured += model_informed.measurements(sizes.patients, sizes.few)
     footprints = []
     for n in (sizes.patients,) if quick else (10_000, 100_000, *((1_000_000,) if full else ())):
         _say(f"four arms, {n:,} patients")

@@ -15,6 +15,7 @@ from pkmodel.patients import Patients
 from pkmodel.state import Events, State
 from scenarios.allocation import leaving_days
 from scenarios.attendance import Absent, absent, propensities
+from scenarios.chart import ChartBook
 from scenarios.clinic import as_carried_out
 from scenarios.comedication import Comedication
 from scenarios.disease import Disease
@@ -25,6 +26,7 @@ from scenarios.plan import Instructions, Plan
 from scenarios.results_in_hand import ResultsInHand
 from scenarios.scenario_parts import Arm
 from scenarios.therapy import Drug, Therapy
+from scenarios.truth import true_parameters
 from scenarios.visit import Codes, Flags, Floats, Visit
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class ArmRun:
         added = getattr(arm.policy, "immunomodulator", "thiopurine")
         self.comedication = Comedication(arm.cotherapy, added, self.therapies, draws)
         self.disease = Disease(self.therapies, ids, draws, setting.scenario.regain_after)
-        self.results = ResultsInHand(n, arm.clinic.turnaround)
+        self.charts = self._chart_book() if getattr(arm.policy, "needs_chart", False) else None
+        self.results = ResultsInHand(n, arm.clinic.turnaround, self.charts)
         self.propensity = None if arm.adherence is None else propensities(arm.adherence, ids, draws)
         self.symptoms_since = np.full(n, math.inf)
         self.leaves = leaving_days(setting.scenario.design, ids, draws)
@@ -78,6 +81,10 @@ class ArmRun:
             )
         }  # fmt: skip
         self.free: list[Floats] = []
+
+    def _chart_book(self) -> ChartBook:
+        one, regimen = self.setting, self.arm.regimen
+        return ChartBook(one.scenario.model, regimen, one.laboratory.drug.lloq, self.patients, one.threads)
 
     @property
     def state(self) -> State:
@@ -156,6 +163,8 @@ class ArmRun:
         visit = self._visit(number, day, due, away, early)
         orders = self.arm.policy(visit)
         check_orders(orders, visit, self.arm.policy)
+        if self.charts is not None and orders.notes is not None:
+            self.charts.note(orders.notes)
         symptoms_for = np.where(visit.symptoms, day - self.symptoms_since, 0.0)
         carried = as_carried_out(
             orders, visit, self.plan, self.arm.clinic, infused=self.infused, symptoms_for=symptoms_for
@@ -212,6 +221,8 @@ class ArmRun:
             immunomodulator=self.comedication.taken(day),
             paused=plan.paused.copy(),
             stopped=plan.stopped.copy(),
+            chart=None if self.charts is None else self.charts.open(),
+            truth=true_parameters(self.state) if getattr(self.arm.policy, "oracle", False) else None,
             **self.results.copies(),
         )
 
@@ -273,9 +284,13 @@ class ArmRun:
         disease.switched(switched, day, before, plan.drug)
         disease.changed((plan.changes > counted) & ~switched, day)
         self.results.forget(switched)
+        if self.charts is not None:
+            self.charts.close(switched)
         entry = np.where(orders.begun, 0, taken)
         for k, therapy in enumerate(self.therapies):
             mine = rows[plan.drug[rows] == k]
             last = len(therapy.regimen.doses) - 1
             therapy.dose(mine, np.minimum(entry[mine], last), orders.amount[mine], day)
+        if self.charts is not None:
+            self.charts.give(rows, orders.amount[rows], day)
         return orders

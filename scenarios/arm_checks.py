@@ -136,10 +136,25 @@ def _policy(policy: object, drug: str | None, path: KeyPath, *, given_sc: bool) 
     parameters = {key: value for key, value in table.items() if key != "name"}
     yield from tried(lambda: policies.make(name, parameters), path)
     yield from window_problems(text_of(parameters, "window"), drug, (*path, "window"))
+    yield from _knowledge(parameters.get("knowledge"), drug, (*path, "knowledge"))
     for key, value in parameters.items():
         if given_sc and isinstance(value, str) and _per_weight(value):
             problem = f"'{value}' is a dose per kg of body weight, but this arm's doses are subcutaneous"
             yield Problem((*path, key), problem, "write it in mg, such as '80 mg'")
+
+
+def _knowledge(known: object, drug: str | None, path: KeyPath) -> Iterator[Problem]:
+    """Models that a policy estimates by must be of the scenario's drug; unknown names it refuses itself."""
+    for name in [known] if isinstance(known, str) else known if isinstance(known, list) else ():
+        if not isinstance(name, str) or name in ("truth", "right") or drug is None:
+            continue
+        if is_path(name):
+            yield Problem(path, "a file of your own", "name what is shipped: a protocol keeps no copy of it")
+            continue
+        model, _ = load_model(name, path)
+        if model is not None and model.drug != drug:
+            problem = f"model '{name}' is for {model.drug}, the scenario for {drug}"
+            yield Problem(path, problem, "name a model of the same drug ('pkmodel list models')")
 
 
 def _cotherapy(arm: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:

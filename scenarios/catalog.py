@@ -126,6 +126,8 @@ def _policy_text(name: str) -> str:
 def _toml_default(value: object) -> str:
     if value is None:
         return "...  # may be left out"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml_default, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 

@@ -130,6 +130,7 @@ def _chosen(rule: object, drug: str, now: float, planned: float) -> Iterator[flo
             yield max(now - time_d(step), time_d(low))
         yield min(now + time_d(step), time_d(limits["max_interval"]))
     yield from (time_d(limits[key]) for key in ("long", "middle", "short") if isinstance(limits.get(key), str))
+    yield from map(time_d, limits.get("intervals", ()))
 
 
 def _parameters(rule: object) -> dict[str, Any]:

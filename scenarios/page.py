@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Heading:
         Patients leave the trial early.
     first_loss
         Response can come back, so that a loss is the first one.
+    oracles
+        Arms whose policy was given the truth.
     """
 
     scenario: str
@@ -57,6 +60,7 @@ class Heading:
     switching: bool = False
     leaving: bool = False
     first_loss: bool = False
+    oracles: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, result: xr.Dataset, window: TargetWindow) -> Heading:
@@ -82,6 +86,7 @@ class Heading:
             switching="drug_number" in result,
             leaving="leaves" in result,
             first_loss="responding" in result,
+            oracles=tuple(json.loads(attrs.get("oracles", "[]"))),
         )
 
     def lines(self) -> Iterator[str]:
@@ -94,6 +99,8 @@ class Heading:
         yield f"Target window: {self.window}; troughs as measured, LLOQ {self.lloq:g} µg/mL"
         if self.switching:
             yield f"Troughs and window: of visits on {self.drug}; drug and doses: of {self.drug} alone"
+        for name in self.oracles:
+            yield f"Oracle: '{name}' was given the patients' true parameters, as no clinic can be; a measuring stick"
         yield f"Antibody assays: drug-sensitive {self.drug_sensitive}, drug-tolerant {self.drug_tolerant}"
 
 

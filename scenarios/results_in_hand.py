@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.chart import ChartBook
 from scenarios.observe import Report
 from scenarios.visit import Flags
 
@@ -28,8 +29,8 @@ class _UnderWay:
 class ResultsInHand:
     """What the clinic knows of each patient's last sample; arrays (patient,) named as in a visit."""
 
-    def __init__(self, n: int, turnaround: float) -> None:
-        self.turnaround = turnaround
+    def __init__(self, n: int, turnaround: float, charts: ChartBook | None = None) -> None:
+        self.turnaround, self.charts = turnaround, charts
         self.under_way: list[_UnderWay] = []
         self.level = np.full(n, math.nan)
         self.below_lloq = np.zeros(n, np.bool_)
@@ -67,6 +68,8 @@ class ResultsInHand:
             self.titre[rows] = report.titre[rows]
             self.sampled_day[rows] = one.day
             self.at_dose[rows] = one.at_dose
+            if self.charts is not None:
+                self.charts.receive(rows, np.where(report.below_lloq[rows], math.nan, report.level[rows]), one.day)
         self.under_way = waiting
         return new
 

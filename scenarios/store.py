@@ -152,6 +152,7 @@ class Store:
     def _attributes(self, seed: int) -> dict[str, Any]:
         scenario, setting = self.scenario, self.setting
         layer = setting.immunogenicity
+        oracles = [arm.name for arm in scenario.arms if getattr(arm.policy, "oracle", False)]
         drugs = {arm.name: [scenario.drug, *(one.drug for one in arm.alternatives)] for arm in scenario.arms}
         return {
             "scenario": scenario.name,
@@ -172,5 +173,6 @@ class Store:
             "assay_drug_sensitive": scenario.assays.drug_sensitive,
             "assay_drug_tolerant": scenario.assays.drug_tolerant,
             "versions": json.dumps(versions(), sort_keys=True),
+            **({"oracles": json.dumps(oracles)} if oracles else {}),
             **({"drugs": json.dumps(drugs)} if self.several_drugs else {}),
         }

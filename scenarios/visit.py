@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.chart import Chart
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int8]
@@ -15,7 +17,7 @@ Codes = NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Visit:
-    """One visit of all patients; every array has shape (patient,). Nothing here is hidden truth.
+    """One visit of all patients; every array has shape (patient,). Nothing here is hidden truth but ``truth``.
 
     Attributes
     ----------
@@ -62,6 +64,11 @@ class Visit:
         One is taken beside the drug.
     paused, stopped
         Dosing is suspended until a restart; it has ended for good.
+    chart
+        All doses and levels so far, for policies with ``needs_chart``; None for others.
+    truth
+        (patient, parameter) true parameters of today (:mod:`scenarios.truth`), for policies that declare themselves an
+        ``oracle``; None for all others.
     """
 
     day: float
@@ -94,6 +101,8 @@ class Visit:
     immunomodulator: Flags
     paused: Flags
     stopped: Flags
+    chart: Chart | None = None
+    truth: Floats | None = None
 
     @property
     def symptoms(self) -> Flags:
@@ -127,6 +136,10 @@ class Orders:
         Number of each patient's reason in ``reasons``: sentences for the ledger, in which ``{level}`` and
         ``{titre}`` stand for the result in hand ("trough {level}, below the window"). An empty sentence takes the
         ledger's own.
+    notes
+        What the policy wants to find in the charts of the next visit, arrays (patient, any), for policies with
+        ``needs_chart``; None leaves what was noted before. A policy has no other memory: the same visit gets the same
+        orders.
     """
 
     give: Flags
@@ -140,6 +153,7 @@ class Orders:
     stop: Flags | None = None
     reason: NDArray[np.intp] | None = None
     reasons: tuple[str, ...] = ("",)
+    notes: tuple[Floats, ...] | None = None
 
 
 class Policy(Protocol):
@@ -151,7 +165,9 @@ class Policy(Protocol):
     - ``levels_at_symptoms``, days: blood is taken when symptoms appear and at doses while they last, at least so
       many days after the last sample and the last change of treatment;
     - ``primary_nonresponse``: False if that does not concern those who never responded;
-    - ``immunomodulator``, "thiopurine" or "methotrexate": what it starts.
+    - ``immunomodulator``, "thiopurine" or "methotrexate": what it starts;
+    - ``needs_chart``: it is shown all doses and levels so far, and its own notes;
+    - ``oracle``: it is shown the truth. Results of its arm are labelled so.
     """
 
     needs_levels: bool

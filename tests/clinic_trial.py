@@ -78,6 +78,7 @@ PARAMETERS = {
     "episodic": 'earliest = "14 weeks"',
     "escalate-on-loss": 'action = "double-dose", then = "switch-within-class"',
     "immunomodulator-on-antibody": "stop_when_negative = true",
+    "model-informed": 'target = "3-7 ug/mL"',
     "phased": 'at = "30 weeks", first = { name = "fixed" }, then = { name = "target-window", target = "4-7 ug/mL" }',
     "proportional": 'interval_step = "2 weeks", min_interval = "2 weeks"',
     "reactive-tdm": 'primary_nonresponse = true, high_titre = "add-immunomodulator"',

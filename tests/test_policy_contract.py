@@ -13,6 +13,7 @@ import scenarios as sc
 from pkmodel.kernels import layout as at
 from scenarios import policies
 from scenarios.arm import ArmRun
+from scenarios.chart import Chart
 from scenarios.cohorts import Cohort
 from scenarios.decisions import VOCABULARY
 from scenarios.ledger import COLUMNS, Ledger, read_csv
@@ -34,6 +35,7 @@ class Recorder:
         self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", None)
         self.primary_nonresponse = getattr(policy, "primary_nonresponse", True)
         self.immunomodulator = getattr(policy, "immunomodulator", "thiopurine")
+        self.needs_chart, self.oracle = getattr(policy, "needs_chart", False), getattr(policy, "oracle", False)
 
     def __call__(self, visit):
         orders = self.policy(visit)
@@ -59,7 +61,24 @@ def runs():
 
 
 def arrays(thing):
-    return {f.name: v for f in fields(thing) if isinstance(v := getattr(thing, f.name), np.ndarray)}
+    """Arrays of a visit or of orders by name, those of the chart and the notes too; the first axis is the patient."""
+    found = {}
+    for f in fields(thing):
+        value = getattr(thing, f.name)
+        if isinstance(value, np.ndarray):
+            found[f.name] = value
+        elif isinstance(value, Chart):
+            found |= {f"chart.{name}": one for name, one in arrays(value).items()}
+        elif f.name == "covariates":
+            found |= {f"covariate {name}": one for name, one in value.items()}
+        elif f.name == "notes" and value is not None:
+            found |= {f"note {number}": one for number, one in enumerate(value)}
+    return found
+
+
+def permuted(visit, order):
+    own = {f.name: v[order] for f in fields(visit) if isinstance(v := getattr(visit, f.name), np.ndarray)}
+    return replace(visit, **own, chart=None if visit.chart is None else visit.chart.take(order))
 
 
 def test_a_policy_file_holds_one_policy_of_its_name():
@@ -72,7 +91,8 @@ def test_a_policy_file_holds_one_policy_of_its_name():
 def test_shapes_and_numbers(runs, name):
     for visit, orders in zip(runs[name][1].shown, runs[name][1].ordered, strict=True):
         for key, values in {**arrays(visit), **arrays(orders)}.items():
-            assert values.shape == (N,), key
+            assert values.shape[0] == N, key
+            assert values.ndim == 1 or key.startswith(("chart.", "note ")), key
         assert orders.give.dtype == bool
         for values in (orders.amount, orders.dose):
             assert np.isfinite(values).all()
@@ -96,7 +116,7 @@ def test_inputs_are_not_changed_and_the_answer_is_the_same_again(runs, name):
         for key, values in arrays(visit).items():
             assert np.array_equal(before[key], values, equal_nan=values.dtype.kind == "f")
         for key, values in arrays(again).items():
-            assert np.array_equal(values, getattr(orders, key)), key
+            assert np.array_equal(values, arrays(orders)[key]), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,9 +124,9 @@ def test_a_permuted_cohort_gives_permuted_orders(runs, name):
     order = np.random.default_rng(1).permutation(N)
     recorder = runs[name][1]
     for visit, orders in zip(recorder.shown, recorder.ordered, strict=True):
-        mixed = replace(visit, **{key: values[order] for key, values in arrays(visit).items()})
+        mixed = permuted(visit, order)
         for key, values in arrays(recorder.policy(mixed)).items():
-            assert np.array_equal(values, getattr(orders, key)[order]), key
+            assert np.array_equal(values, arrays(orders)[key][order]), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,6 +148,7 @@ class Blindfolded:
         self.levels_at_symptoms = getattr(policy, "levels_at_symptoms", None)
         self.primary_nonresponse = getattr(policy, "primary_nonresponse", True)
         self.immunomodulator = getattr(policy, "immunomodulator", "thiopurine")
+        self.needs_chart = getattr(policy, "needs_chart", False)  # but not the oracle's door
 
     def __call__(self, visit):
         hidden = [getattr(one.state, name) for one in self.run.therapies for name in ("values", "theta", "subject")]
@@ -160,6 +181,7 @@ def test_a_visit_holds_no_truth(runs):
     """No array of a visit shares memory with a state or a plan, and none equals a hidden column."""
     for name in NAMES:
         run, recorder = runs[name]
+        assert all(visit.truth is None for visit in recorder.shown)
         last = arrays(recorder.shown[-1])
         hidden = [therapy.state.values for therapy in run.therapies] + [
             therapy.state.theta for therapy in run.therapies
@@ -167,6 +189,9 @@ def test_a_visit_holds_no_truth(runs):
         hidden += [value for value in vars(run.plan).values() if isinstance(value, np.ndarray)]
         for key, values in last.items():
             assert not any(np.shares_memory(values, other) for other in hidden), key
+        charts = run.charts and [run.charts.doses.days, run.charts.doses.values, run.charts.results.values]
+        for key, values in last.items():
+            assert not any(np.shares_memory(values, other) for other in charts or ()), key
         for key in ("level", "titre"):
             truth = [run.therapies[0].state.values[:, column] for column in range(at.N_STATE)]
             assert not any(np.array_equal(last[key], column) for column in truth)

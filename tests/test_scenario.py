@@ -70,6 +70,7 @@ def test_the_scenarios_are_there():
         "dose-escalation",
         "drug-holiday",
         "loss-of-response-rescue",
+        "model-informed-dosing",
         "proactive-tdm",
         "reactive-tdm",
         "scheduled-vs-episodic",

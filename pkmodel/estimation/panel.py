@@ -52,10 +52,21 @@ class PanelEstimate:
         (patient, z) random effects as independent standard normals.
     covariance
         (patient, z, z) inverse of the Fisher information.
+    objective
+        (patient,) S at the minimum: -2 ln of levels and random effects, without constants.
     """
 
     z: Floats
     covariance: Floats
+    objective: Floats
+
+    @property
+    def log_marginal(self) -> Floats:
+        """(patient,) Laplace approximation of the logarithm of the levels' likelihood, up to a constant of the levels.
+
+        That is what weighs several models of one patient (:func:`pkmodel.estimation.average`).
+        """
+        return np.asarray(-0.5 * self.objective + 0.5 * np.linalg.slogdet(self.covariance)[1])
 
 
 def follow(
@@ -100,14 +111,14 @@ def follow(
     b = compile_panel(model, typical, given, days, levels, lloq, occasions=blocks)
     n = typical.shape[0]
     d = b.eta_columns.size + blocks * b.iov_columns.size
-    z, covariance, status = np.zeros((n, d)), np.empty((n, d, d)), np.empty(n, np.int64)
+    z, covariance, objective, status = np.zeros((n, d)), np.empty((n, d, d)), np.empty(n), np.empty(n, np.int64)
     if warm is not None:
         z[:, : warm.shape[1]] = warm[:, :d]
     run = kernel.follow_serial if threads == 1 or n < _SERIAL_BELOW else kernel.follow_parallel
-    run(b, z, covariance, status)
+    run(b, z, covariance, objective, status)
     if (status != codes.CONVERGED).any():
         raise KernelError(f"{int((status != codes.CONVERGED).sum())} of {n} patients could not be estimated")
-    return PanelEstimate(z=z, covariance=covariance)
+    return PanelEstimate(z=z, covariance=covariance, objective=objective)
 
 
 def foresee(

@@ -20,11 +20,11 @@ from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.likelihood import of_level
 from pkmodel.kernels.prediction import walk
+from pkmodel.kernels.slopes import N_WORK, jacobian_of
 
 CONVERGED, TOO_MANY_STEPS, NO_PREDICTION = range(3)
-_SLOPE_STEP = 1e-7  # forward differences, for the search
 _CURVE_STEP = 1e-3  # second differences: truncation 1e-7, rounding 1e-9 of f
-_CLOSE = 1e-3  # a step of this length (in prior standard deviations) hands over to Newton
+CLOSE = 1e-3  # a step of this length (in prior standard deviations) hands over to Newton
 _SETTLED = 0.1  # a step of this length ends the search with one coordinate held
 _MOST = 40  # steps of scoring; where it crawls (a valley between two minima) Newton goes on from there
 _MOST_NEWTON = 100
@@ -44,17 +44,11 @@ def objective(b, patient, z, f, eta, theta):
 
 
 @jit()
-def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta):
+def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work):
     """Gradient and Fisher-scoring Hessian at z, whose predictions f are known."""
     d, first = z.size, b.level_offsets[patient]
     n = b.level_offsets[patient + 1] - first
-    for a in range(d):
-        kept = z[a]
-        z[a] = kept + _SLOPE_STEP
-        walk(b, patient, z, shifted, eta, theta)
-        z[a] = kept
-        for i in range(n):
-            jacobian[i, a] = (shifted[i] - f[i]) / _SLOPE_STEP
+    jacobian_of(b, patient, z, f, shifted, jacobian, eta, theta, carried, work)
     for a in range(d):
         gradient[a] = 2.0 * z[a]
         for c in range(a + 1):
@@ -62,6 +56,8 @@ def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, et
     for i in range(n):
         _, slope, _, expected = of_level(b.level[first + i], b.lloq[first + i], f[i], b.residual)
         for a in range(d):
+            if jacobian[i, a] == 0.0:
+                continue  # an occasion behind the level
             gradient[a] += slope * jacobian[i, a]
             weighted = expected * jacobian[i, a]
             for c in range(a + 1):
@@ -153,15 +149,17 @@ def _hold(gradient, hessian, held):
 
 
 @jit(allocates=True)
-def search(b, patient, z, levels, held):
+def search(b, patient, z, levels, held, close):
     """Levenberg-Marquardt from z (changed in place), at first without the coordinate ``held`` (-1: none), until the
-    others are within a tenth of a standard deviation of where they then belong: (status, objective)."""
+    others are within a tenth of a standard deviation of where they then belong; until a step is shorter than ``close``:
+    (status, objective)."""
     d = z.size
     f, shifted = np.empty(levels), np.empty(levels)
     jacobian = np.empty((levels, d))
     gradient, step, trial = np.empty(d), np.empty(d), np.empty(d)
     hessian, factor = np.empty((d, d)), np.empty((d, d))
     eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+    carried, work = np.empty((d, 2)), np.empty(N_WORK)
     best = objective(b, patient, z, f, eta, theta)
     damping, growth = 1e-3, 2.0
     fresh = False
@@ -169,7 +167,7 @@ def search(b, patient, z, levels, held):
         if not best < math.inf:
             return NO_PREDICTION, best
         if not fresh:
-            _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta)
+            _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work)
             if held >= 0:
                 _hold(gradient, hessian, held)
             fresh = True
@@ -197,7 +195,7 @@ def search(b, patient, z, levels, held):
             if held >= 0:
                 if shorten * longest < _SETTLED:
                     held = -1
-            elif shorten * longest < _CLOSE:
+            elif shorten * longest < close:
                 return CONVERGED, best
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
             growth = 2.0
@@ -218,7 +216,9 @@ def fisher(b, patient, z, levels, hessian):
     f, shifted = np.empty(levels), np.empty(levels)
     eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
     walk(b, patient, z, f, eta, theta)
-    _normal_equations(b, patient, z, f, shifted, np.empty((levels, z.size)), np.empty(z.size), hessian, eta, theta)
+    jacobian, gradient = np.empty((levels, z.size)), np.empty(z.size)
+    carried, work = np.empty((z.size, 2)), np.empty(N_WORK)
+    _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work)
 
 
 @jit(allocates=True)
@@ -269,7 +269,7 @@ def _one(b, patient, z, held, offset, objectives, status, curvature, curvature_o
     winner = 0
     for start in range(starts):
         mine = z[start, offset : offset + d]
-        code, value = search(b, patient, mine, levels, held[start])
+        code, value = search(b, patient, mine, levels, held[start], CLOSE)
         objectives[start, patient] = value
         if start == 0:
             status[patient] = code

@@ -30,6 +30,8 @@ class Phased:
     then: Mapping[str, Any]
     at: str
     needs_levels: bool = field(init=False, repr=False)
+    needs_chart: bool = field(init=False, repr=False)
+    oracle: bool = field(init=False, repr=False)
     levels_at_symptoms: float | None = field(init=False, repr=False)
     immunomodulator: str = field(init=False, repr=False)
     _at_d: float = field(init=False, repr=False)
@@ -40,6 +42,8 @@ class Phased:
         object.__setattr__(self, "_parts", parts)
         object.__setattr__(self, "_at_d", units.time_d(self.at))
         object.__setattr__(self, "needs_levels", any(part.needs_levels for part in parts))
+        object.__setattr__(self, "needs_chart", any(getattr(part, "needs_chart", False) for part in parts))
+        object.__setattr__(self, "oracle", any(getattr(part, "oracle", False) for part in parts))
         pauses = [getattr(part, "levels_at_symptoms", None) for part in parts]
         object.__setattr__(self, "levels_at_symptoms", min((one for one in pauses if one is not None), default=None))
         added = [one.immunomodulator for one in parts if hasattr(one, "immunomodulator")]

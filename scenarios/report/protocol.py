@@ -122,11 +122,14 @@ def _policy(policy: Any) -> str:
     kind = type(policy)
     told = (sys.modules[kind.__module__].__doc__ or getdoc(kind) or kind.__name__).strip().partition("\n")[0]
     settings = [
-        _SETTINGS.get(field.name, f"{field.name.replace('_', ' ')} {{}}").format(value)
+        _SETTINGS.get(field.name, f"{field.name.replace('_', ' ')} {{}}").format(
+            " or ".join(map(str, value)) if isinstance(value, list) else value
+        )
         for field in fields(policy)
         if field.init and (value := getattr(policy, field.name)) is not None
     ]
-    return told.rstrip(".") + (f" ({', '.join(settings)})" if settings else "")
+    words = told.rstrip(".") + (f" ({', '.join(settings)})" if settings else "")
+    return f"ORACLE, given the patients' true parameters: {words}" if getattr(policy, "oracle", False) else words
 
 
 def _cotherapy(therapy: Mapping[str, Any]) -> str:

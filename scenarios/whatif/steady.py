@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.kernels import layout as at
-from pkmodel.nonmem.steady import steady_amounts
 from pkmodel.windows import TargetWindow
 from scenarios.whatif.choosing import Choice, choose_cells, line_probabilities
 from scenarios.whatif.grid import DAYS_PER_YEAR, Grid, Limits, Option
@@ -42,17 +41,14 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
 
         sum_i A_i / (T s_i) (1 - exp(-s_i T)) exp(-s_i (tau - T)) / (1 - exp(-s_i tau))
 
-    For "sc" the matrix form of :mod:`pkmodel.nonmem.steady`, which needs no case for equal rates.
+    For "sc" each is convolved with absorption, t being the time since the last dose arrived (tau without a lag)::
+
+        sum_i A_i F ka/(ka - s_i) (exp(-s_i t)/(1 - exp(-s_i tau)) - exp(-ka t)/(1 - exp(-ka tau)))
+
+    Where ka and s_i agree to 1e-6, ka is taken 1e-6 larger: equal rates would need a case of their own.
     """
     patients, draws, _ = theta.shape
     out = np.empty((patients, len(intervals), draws))
-    if route == "sc":
-        flat = np.ascontiguousarray(theta.reshape(patients * draws, -1))
-        one, injected = np.ones(flat.shape[0]), np.ones(flat.shape[0], np.bool_)
-        for number, interval in enumerate(intervals):
-            amounts = steady_amounts(flat, one, interval * one, 0.0 * one, injected)
-            out[:, number, :] = (amounts[:, 1] / flat[:, at.V1]).reshape(patients, draws)
-        return out
     cl, v1, q, v2 = (theta[:, :, column] for column in (at.CL, at.V1, at.Q, at.V2))
     k10, k12, k21 = cl / v1, q / v1, q / v2
     total = k10 + k12 + k21
@@ -63,10 +59,45 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
     for number, interval in enumerate(intervals):
         level = np.zeros((patients, draws))
         for rate, share in parts:
+            if route == "sc":
+                level += share * _absorbed(theta, rate, float(interval))
+                continue
             given = np.ones_like(rate) if duration == 0.0 else -np.expm1(-rate * duration) / (rate * duration)
             level += share * given * np.exp(-rate * (interval - duration)) / -np.expm1(-rate * interval)
         out[:, number, :] = level
     return out
+
+
+def _absorbed(theta: Floats, rate: Floats, interval: float) -> Floats:
+    """(patient, draw) what an endless row of depot doses of 1 mg leaves of one exponential at the time of the next."""
+    ka = theta[:, :, at.KA]
+    ka = np.where(np.abs(ka - rate) < 1e-6 * ka, (1.0 + 1e-6) * rate, ka)
+    t = interval - np.mod(theta[:, :, at.LAG], interval)
+    slow, fast = (np.exp(-k * t) / -np.expm1(-k * interval) for k in (rate, ka))
+    return np.asarray(theta[:, :, at.F] * ka / (ka - rate) * (slow - fast))
+
+
+def steady_probabilities(theta: Floats, weight: Floats, target: TargetWindow, grid: Grid, *, route: str) -> Floats:
+    """Probability (patient, cell) of a steady trough in the window; the arguments of :func:`choose_steady`."""
+    slope = steady_slopes(theta, np.array(grid.intervals), grid.duration, route)
+    chances = line_probabilities(np.zeros_like(slope), slope, _milligrams(grid, weight), target)
+    return chances.reshape(weight.size, -1)
+
+
+def choose_by(
+    chances: Floats, weight: Floats, grid: Grid, *, probability: float, limits: Limits | None = None
+) -> tuple[Choice, tuple[Option, ...]]:
+    """The choice of :func:`choose_steady`, from probabilities (patient, cell) of the target."""
+    options = tuple(Option(dose=dose, interval=days) for days in grid.intervals for dose in grid.doses)
+    intervals = np.repeat(grid.intervals, len(grid.doses))
+    given = np.tile(_milligrams(grid, weight), (1, len(grid.intervals)))
+    allowed = (limits or grid.limits).allow(given, weight, intervals)
+    return choose_cells(chances, np.round(given * DAYS_PER_YEAR / intervals, 3), probability, allowed), options
+
+
+def _milligrams(grid: Grid, weight: Floats) -> Floats:
+    """(patient, dose) mg of the grid's doses."""
+    return np.stack([Option(dose=dose, interval=1.0).milligrams(weight) for dose in grid.doses], axis=1)
 
 
 def choose_steady(
@@ -96,12 +127,5 @@ def choose_steady(
     -------
     The choice, and the options that its cells number.
     """
-    options = tuple(Option(dose=dose, interval=days) for days in grid.intervals for dose in grid.doses)
-    slope = steady_slopes(theta, np.array(grid.intervals), grid.duration, route)
-    doses = np.stack([Option(dose=dose, interval=1.0).milligrams(weight) for dose in grid.doses], axis=1)
-    chances = line_probabilities(np.zeros_like(slope), slope, doses, target).reshape(weight.size, -1)
-    bounds = limits or grid.limits
-    given = np.tile(doses, (1, len(grid.intervals)))
-    per_year = given * DAYS_PER_YEAR / np.repeat(grid.intervals, len(grid.doses))
-    allowed = bounds.allow(given, weight, np.repeat(grid.intervals, len(grid.doses)))
-    return choose_cells(chances, np.round(per_year, 3), probability, allowed), options
+    chances = steady_probabilities(theta, weight, target, grid, route=route)
+    return choose_by(chances, weight, grid, probability=probability, limits=limits)
