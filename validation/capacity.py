@@ -42,7 +42,7 @@ class Effort:
 
     patients: int = 400
     design: int = 512
-    rounds: int = 8
+    rounds: int = 5
     batch: int = 96
     accurate: int = 2000
     finalists: int = 24
