@@ -51,7 +51,14 @@ FREE: tuple[Free, ...] = (
     Free("frailty_sd", 0.5, 0.5, "log", "log SD", "small: published hazard ratios stay what they are over time"),
     Free("R_max_median", 0.064, 1.0, "log", "mg/L/day", _WIDE),
     Free("R_max_sd", 1.6, 0.4, "log", "log SD", "titres spread over three decades (Brandse 2017)"),
-    Free("tau_R", 20.0, 0.7, "log", "day", _WIDE),
+    Free(
+        "tau_R",
+        100.0,
+        0.6,
+        "log",
+        "day",
+        "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), seen for years (Steenholdt 2012)",
+    ),
     Free(
         "imm_onset",
         0.4,
