@@ -185,3 +185,47 @@ def identifiability() -> list[Block]:
     )
     head = ["parameter", "unit", "best", "95 % of sets", "prior", "narrowed by"]
     return [Heading("What the figures can tell of the parameters"), Words(text), Table(head, rows)]
+
+
+def capacity() -> list[Block]:
+    """What a search found that was allowed to look at the held-out figures (``validation/capacity.py``)."""
+    kept = tomllib.loads((_HERE / "capacity.toml").read_text(encoding="utf-8"))
+    calibrated = tomllib.loads((_HERE / "calibration.toml").read_text(encoding="utf-8"))["parameter"]
+    text = (
+        f"Are figures missed because no parameters predict them together, or because eleven figures leave the "
+        f"parameters open? A search that was allowed to look at all of them found a point that meets every calibration "
+        f"figure and {kept['met']} of the {kept['searched']} of the denominator that it looked for (correlations are "
+        f"left out). Nothing of it is shipped, and meeting figures that were looked at is no success: it says what "
+        f"the structure could hold. The misses of this report are therefore mostly not the structure's. They are "
+        f"what the calibration figures and the priors leave open."
+        if kept["met"] >= 0.8 * kept["denominator"]
+        else f"Are figures missed because no parameters predict them together, or because eleven figures leave the "
+        f"parameters open? A search that was allowed to look at all of them found no point that meets every "
+        f"calibration figure and more than {kept['met']} of the {kept['searched']} of the denominator that it looked "
+        f"for (correlations are left out): the structure itself falls short of the bar, as far as was searched."
+    )
+    figures = [
+        [
+            one["id"],
+            f"{one['accept'][0]:g} to {one['accept'][1]:g}",
+            f"{one['best_point']:g}",
+            "yes" if one["met"] else "no",
+        ]
+        for one in kept["figure"]
+    ]
+    sets = {one["name"]: one for one in calibrated}
+    parameters = [
+        [name, f"{value:g}", f"{sets[name]['value']:g}", "{:g} to {:g}".format(*sets[name]["sets"])]
+        for name, value in kept["parameters"].items()
+        if not sets[name]["sets"][0] <= value <= sets[name]["sets"][1]
+    ]
+    return [
+        Heading("What the structure could hold"),
+        Words(text),
+        Table(["figure", "accept range", "at that point", "met"], figures),
+        Words(
+            "Where that point lies outside the 95 % interval of the calibrated sets: parameters that a measurement of "
+            "their own would have to tell from the calibrated ones."
+        ),
+        Table(["parameter", "at that point", "calibrated", "calibrated sets"], parameters),
+    ]
