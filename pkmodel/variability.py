@@ -101,9 +101,8 @@ def correlated(z: Floats, omega: Floats) -> Floats:
     """
     root = np.linalg.cholesky(omega) if omega.size else omega
     etas = np.zeros_like(z)
-    for i in range(root.shape[0]):
-        for j in range(i + 1):
-            etas[:, i] += root[i, j] * z[:, j]
+    for i, j in zip(*np.nonzero(root), strict=True):
+        etas[:, i] += root[i, j] * z[:, j]
     return etas
 
 

@@ -22,6 +22,7 @@ from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import exp
 from pkmodel.kernels.linear import convolve2_straight
+from pkmodel.kernels.transpose import write_rows
 
 # what happens at the start of a segment
 NOTHING, BOLUS, DEPOT, INFUSION = range(4)
@@ -62,43 +63,43 @@ def _set_modes(m):
 
 
 @jit(inline="always")
-def _level(m, tables, l, j, rate, two, depot, infusion):
-    """Central amount of a lane, a duration (row ``j``) after the state."""
-    amount = m[_Z1 + l] * tables[j * _ROW + _E1 + l]
+def _level(m, row, l, rate, two, depot, infusion):
+    """Central amount of a lane, a duration (its row of the tables) after the state."""
+    amount = m[_Z1 + l] * row[_E1 + l]
     if two:
-        amount += m[_Z2 + l] * tables[j * _ROW + _E2 + l]
+        amount += m[_Z2 + l] * row[_E2 + l]
     if depot:
-        gain = tables[j * _ROW + _G1 + l]
+        gain = row[_G1 + l]
         if two:
-            gain += tables[j * _ROW + _G2 + l]
+            gain += row[_G2 + l]
         amount += m[_AD + l] * gain
     if infusion:
-        gain = tables[j * _ROW + _I1 + l]
+        gain = row[_I1 + l]
         if two:
-            gain += tables[j * _ROW + _I2 + l]
+            gain += row[_I2 + l]
         amount += rate * gain
     return amount
 
 
 @jit(inline="always")
-def _move1(m, tables, l, j, rate, depot, infusion):
-    """First mode of a lane after a duration (row ``j``)."""
-    z = m[_Z1 + l] * tables[j * _ROW + _E1 + l]
+def _move1(m, row, l, rate, depot, infusion):
+    """First mode of a lane after a duration."""
+    z = m[_Z1 + l] * row[_E1 + l]
     if depot:
-        z += m[_AD + l] * tables[j * _ROW + _G1 + l]
+        z += m[_AD + l] * row[_G1 + l]
     if infusion:
-        z += rate * tables[j * _ROW + _I1 + l]
+        z += rate * row[_I1 + l]
     m[_Z1 + l] = z
 
 
 @jit(inline="always")
-def _move2(m, tables, l, j, rate, depot, infusion):
-    """Second mode of a lane after a duration (row ``j``)."""
-    z = m[_Z2 + l] * tables[j * _ROW + _E2 + l]
+def _move2(m, row, l, rate, depot, infusion):
+    """Second mode of a lane after a duration."""
+    z = m[_Z2 + l] * row[_E2 + l]
     if depot:
-        z += m[_AD + l] * tables[j * _ROW + _G2 + l]
+        z += m[_AD + l] * row[_G2 + l]
     if infusion:
-        z += rate * tables[j * _ROW + _I2 + l]
+        z += rate * row[_I2 + l]
     m[_Z2 + l] = z
 
 
@@ -201,27 +202,34 @@ def _change_lane(
 
 @jit(inline="always")
 def _segment(first, last, out_table, end_row, m, tables, two, depot, infusion, buffer):
-    """Outputs of a segment, then the state at its end, for all lanes."""
+    """Outputs of a segment, then the state at its end, for all lanes.
+
+    Rows are cut out of the tables before the loops: a row number read from an array could be negative for all the
+    compiler knows, which would count from the end; so it would gather and scatter one number at a time.
+    """
     for k in range(first, last):
-        j = out_table[k]
+        begin = out_table[k] * _ROW
+        row = tables[begin : begin + _ROW]
+        to = buffer[k * LANES : (k + 1) * LANES]
         for l in range(LANES):
-            buffer[k * LANES + l] = m[_PER_V + l] * _level(m, tables, l, j, m[_RATE + l], two, depot, infusion)
+            to[l] = m[_PER_V + l] * _level(m, row, l, m[_RATE + l], two, depot, infusion)
+    row = tables[end_row * _ROW : (end_row + 1) * _ROW]
     # one array written per loop: the compiler must prove that nothing read is overwritten, and gives up on many
     for l in range(LANES):
-        _move1(m, tables, l, end_row, m[_RATE + l], depot, infusion)
+        _move1(m, row, l, m[_RATE + l], depot, infusion)
     if two:
         for l in range(LANES):
-            _move2(m, tables, l, end_row, m[_RATE + l], depot, infusion)
+            _move2(m, row, l, m[_RATE + l], depot, infusion)
     if depot:
         for l in range(LANES):
-            m[_AD + l] *= tables[end_row * _ROW + _EK + l]
+            m[_AD + l] *= row[_EK + l]
 
 
 @jit()
 def _block(
     first, last, theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time,
     durations, infused, change_time, change_factor, two, depot, m, tables, line, spans, patch, patched,
-    buffer, segment, out,
+    buffer, segment, before, out,
 ):  # fmt: skip
     """Up to LANES patients; the lanes beyond ``last`` repeat its last patient and are thrown away."""
     pending = 0
@@ -287,9 +295,11 @@ def _block(
                 m[_AD + l] = patched[_AD + l]
                 for k in range(a, b):
                     buffer[k * LANES + l] = patch[k * LANES + l]
-    for l in range(last - first):
-        for k in range(out_time.size):
-            out[first + l, k] = buffer[k * LANES + l]
+    width = before + out_time.size
+    write_rows(buffer, LANES, out_time.size, out, first * width + before, width, last - first)
+    for l in range(first, last):
+        for k in range(before):
+            out[l * width + k] = 0.0
 
 
 @jit()
@@ -349,7 +359,7 @@ def _dispatch(a, b, out_table, end_row, m, tables, two, depot, infusion, buffer)
 @jit(allocates=True)
 def _blocks(
     first, last, theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time,
-    durations, infused, change_time, change_factor, two, depot, out,
+    durations, infused, change_time, change_factor, two, depot, before, out,
 ):  # fmt: skip
     m = np.zeros(_FIELDS)
     tables = np.zeros(_ROW * durations.size)
@@ -363,32 +373,39 @@ def _blocks(
         _block(
             begin, min(begin + LANES, last), theta, weight, per_weight, amounts, starts, kinds, rates, first_out,
             out_table, end_table, out_time, durations, infused, change_time, change_factor, two, depot, m,
-            tables, line, spans, patch, patched, buffer, segment, out,
+            tables, line, spans, patch, patched, buffer, segment, before, out,
         )  # fmt: skip
 
 
 @jit(allocates=True)
 def run_serial(
     theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time, durations,
-    infused, change_time, change_factor, two, depot, out,
+    infused, change_time, change_factor, two, depot, before, out,
 ):  # fmt: skip
-    """All patients on the calling thread; ``out`` is (patient, time)."""
+    """All patients on the calling thread.
+
+    ``out`` is (patient, ``before`` + time), contiguous: outputs before the first event, which are zero, then those of
+    ``out_time``.
+    """
+    flat = out.reshape(-1)
     _blocks(
         0, theta.shape[0], theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table,
-        out_time, durations, infused, change_time, change_factor, two, depot, out,
+        out_time, durations, infused, change_time, change_factor, two, depot, before, flat,
     )  # fmt: skip
 
 
 @jit(allocates=True, parallel=True)
 def run_parallel(
     theta, weight, per_weight, amounts, starts, kinds, rates, first_out, out_table, end_table, out_time, durations,
-    infused, change_time, change_factor, two, depot, out,
+    infused, change_time, change_factor, two, depot, before, out,
 ):  # fmt: skip
     """All patients, chunks of them shared out over threads; the same bits as :func:`run_serial`."""
+    flat = out.reshape(-1)
     n = theta.shape[0]
     chunk = 16 * LANES
     for number in numba.prange((n + chunk - 1) // chunk):
         _blocks(
             number * chunk, min(n, (number + 1) * chunk), theta, weight, per_weight, amounts, starts, kinds, rates,
-            first_out, out_table, end_table, out_time, durations, infused, change_time, change_factor, two, depot, out,
+            first_out, out_table, end_table, out_time, durations, infused, change_time, change_factor, two, depot,
+            before, flat,
         )  # fmt: skip
