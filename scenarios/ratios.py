@@ -38,7 +38,10 @@ class Ratio:
         if n == 0 or total <= 0.0:
             return math.nan, np.full(n, math.nan)
         ratio = math.fsum(self.numerator) / total
-        return ratio, (self.numerator - ratio * self.denominator) * (n / total)
+        terms = ratio * self.denominator
+        np.subtract(self.numerator, terms, out=terms)  # in place: with a million patients temporaries would count
+        terms *= n / total
+        return ratio, terms
 
     def interval(self) -> Interval:
         """The ratio with its interval."""
@@ -59,5 +62,7 @@ def _around(estimate: float, terms: FloatArray) -> Interval:
     if n == 0 or math.isnan(estimate):
         return Interval(estimate=math.nan, low=math.nan, high=math.nan, n=n)
     mean = math.fsum(terms) / n
-    spread = normal_mean(0.0, math.fsum(np.square(terms - mean)), n)
+    squares = terms - mean
+    squares *= squares
+    spread = normal_mean(0.0, math.fsum(squares), n)
     return Interval(estimate=estimate, low=estimate + spread.low, high=estimate + spread.high, n=n)
