@@ -116,7 +116,10 @@ def normal_quantile(p):
 
 @jit(allocates=True)
 def fill_uniform(seed, stream, replicate, first, patients, out):
-    """Fill ``out[i, j]`` with the uniform of patient ``patients[i]`` and index ``first + j``; in blocks that vectorise."""
+    """Fill ``out[i, j]`` with the uniform of patient ``patients[i]`` and index ``first + j``.
+
+    In blocks, so that the counters vectorise.
+    """
     uniform = np.empty(_BLOCK)
     n = out.shape[0]
     for j in range(out.shape[1]):
