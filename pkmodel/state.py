@@ -167,7 +167,7 @@ class State:
         return int(self.values.shape[0])
 
     def levels(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Free drug, free and total antibody in the central volume, mg/L (antibody as the drug it binds); (patient,)."""
+        """Free drug, free and total antibody in the central volume, mg/L (antibody as drug it binds); (patient,)."""
         volume = self.theta[:, at.V1]
         d, s = self.values[:, at.A_CENTRAL] / volume, self.values[:, at.A_ANTIBODY] / volume
         kss = self.immune[at.KSS]
