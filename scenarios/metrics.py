@@ -151,7 +151,7 @@ def reactions_per_100_infusions(arm: ArmReadout) -> Iterator[Reading]:
     """Acute infusion reactions per 100 infusions; nothing where the result tells of none."""
     if arm.infusions is not None and arm.reactions is not None:
         given = arm.infusions.astype(np.float64)
-        rate = Ratio(numerator=100.0 * arm.reactions, denominator=given, least=0.0)
+        rate = Ratio(numerator=100.0 * arm.reactions.astype(np.float64), denominator=given, least=0.0)
         yield Reading("reactions_per_100_infusions", "", "reactions/100 infusions", rate)
 
 

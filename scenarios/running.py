@@ -81,14 +81,14 @@ def run(
     if keep not in _KEEPS:
         raise InputError.one(f"cannot keep '{keep}'", f"use one of: {', '.join(_KEEPS)}", key="keep")
     setting = Setting.of(scenario, seed, threads)
-    cohort = Cohort.load(scenario.cohort) if isinstance(patients, int) else None
+    source = Cohort.load(scenario.cohort) if isinstance(patients, int) else patients
     n = patients if isinstance(patients, int) else len(patients)
     if n < 1:
         raise InputError.one(f"{n} patients", "ask for at least 1", key="patients")
     workers = _workers(n, threads)
     work = _Work(
         setting=setting if workers == 1 else replace(setting, threads=1),
-        patients=cohort if cohort is not None else patients,
+        patients=source,
         store=Store(scenario, setting, n, keep),
         trajectories=keep == "trajectories",
     )
