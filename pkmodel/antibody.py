@@ -16,6 +16,7 @@ binds the drug; equations in :mod:`pkmodel.kernels.binding`.
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from dataclasses import dataclass, fields, replace
@@ -140,12 +141,7 @@ class Immunogenicity:
         InputError
             For a faulty file.
         """
-        from pkmodel.parameter_file import read_parameters
-
-        path, known = _find(name)
-        if path is None:
-            raise unknown_name("immunogenicity", name, known)
-        return cls(**read_parameters(path, cls))
+        return _read(name) if name.endswith(".toml") else _shipped(name)
 
     def with_values(self, **values: Any) -> Immunogenicity:
         """A copy with some parameters replaced, e.g. ``with_values(C_tol=math.inf)``."""
@@ -208,6 +204,21 @@ NO_LAYER = "none"
 def layer(name: str) -> Immunogenicity | None:
     """The antibody layer of a name or path; None for "none"."""
     return None if name == NO_LAYER else Immunogenicity.load(name)
+
+
+@functools.cache
+def _shipped(name: str) -> Immunogenicity:
+    """What ships with the package does not change while it runs."""
+    return _read(name)
+
+
+def _read(name: str) -> Immunogenicity:
+    from pkmodel.parameter_file import read_parameters
+
+    path, known = _find(name)
+    if path is None:
+        raise unknown_name("immunogenicity", name, known)
+    return Immunogenicity(**read_parameters(path, Immunogenicity))
 
 
 def names() -> list[str]:

@@ -17,6 +17,8 @@ from pkmodel.patients import Patients
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.state import Events
 
+_Part = tuple[NDArray[np.float64], int, NDArray[np.float64]]  # times, kind and values
+
 
 def dose_events(
     rows: NDArray[np.int64],
@@ -50,37 +52,29 @@ def dose_events(
     if np.any(~np.isfinite(milligrams)) or np.any(milligrams < 0.0):
         raise InputError.one("a dose is negative or not a number", "doses are positive mg", key="dose")
     times = np.broadcast_to(np.asarray(time, dtype=np.float64), rows.shape)
-    parts = []
+    parts: list[_Part] = []
     if steroid is not None:
-        parts.append(_events(rows, times, at.STEROID_SET, steroid))
+        parts.append((times, at.STEROID_SET, steroid))
     if occasion is not None:
-        parts.append(_events(rows, times, at.OCCASION_SET, occasion))
+        parts.append((times, at.OCCASION_SET, occasion))
     if route == "sc" and theta.shape[1] > at.D1 and np.any(theta[:, at.D1] > 0.0):
-        parts += _constant_rate(rows, times + theta[:, at.LAG], milligrams * theta[:, at.F], theta[:, at.D1])
+        parts += _constant_rate(times + theta[:, at.LAG], milligrams * theta[:, at.F], theta[:, at.D1])
     elif route == "sc":
-        parts.append(_events(rows, times + theta[:, at.LAG], at.DEPOT, milligrams))
+        parts.append((times + theta[:, at.LAG], at.DEPOT, milligrams))
     elif duration > 0.0:
-        parts += _constant_rate(rows, times, milligrams, np.full(rows.size, duration))
+        parts += _constant_rate(times, milligrams, np.full(rows.size, duration))
     else:
-        parts.append(_events(rows, times, at.BOLUS, milligrams))
-    return Events.merge(parts)
+        parts.append((times, at.BOLUS, milligrams))
+    if np.all(rows[1:] > rows[:-1]):
+        return Events.side_by_side(rows, parts)
+    return Events.merge([Events.side_by_side(rows, [part]) for part in parts])
 
 
 def _constant_rate(
-    rows: NDArray[np.int64], times: NDArray[np.float64], milligrams: NDArray[np.float64], duration: NDArray[np.float64]
-) -> list[Events]:
+    times: NDArray[np.float64], milligrams: NDArray[np.float64], duration: NDArray[np.float64]
+) -> list[_Part]:
     rate = milligrams / duration
-    return [_events(rows, times, at.RATE_CHANGE, rate), _events(rows, times + duration, at.RATE_CHANGE, -rate)]
-
-
-def _events(rows: NDArray[np.int64], times: NDArray[np.float64], kind: int, values: NDArray[np.float64]) -> Events:
-    return Events(
-        row=rows,
-        time=times,
-        kind=np.full(rows.size, kind),
-        value=np.broadcast_to(np.asarray(values, dtype=np.float64), rows.shape),
-        tables=np.empty((0, at.N_THETA)),
-    )
+    return [(times, at.RATE_CHANGE, rate), (times + duration, at.RATE_CHANGE, -rate)]
 
 
 def regimen_events(

@@ -11,6 +11,7 @@ demand relapses when E has stayed below what a steady level of ``C_relapse`` wou
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, fields, replace
 from importlib import resources
@@ -73,13 +74,7 @@ class Response:
     @classmethod
     def load(cls, name: str) -> Response:
         """The exposure-response parameters shipped for a drug."""
-        from pkmodel.parameter_file import read_parameters
-
-        folder = resources.files("pkmodel") / "data" / "response"
-        known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
-        if name not in known:
-            raise unknown_name("response model", name, known)
-        return cls(**read_parameters(folder / f"{name}.toml", cls))
+        return _shipped(name)
 
     def with_values(self, **values: Any) -> Response:
         """A copy with some parameters replaced."""
@@ -109,6 +104,18 @@ class Response:
     def lags(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
         """Days from the fall below the effect of C_relapse to relapse, one for each patient."""
         return self.relapse_lag * draws.exponential(Stream.RELAPSE, ids)[:, 0]
+
+
+@functools.cache
+def _shipped(name: str) -> Response:
+    """Read once: what ships with the package does not change while it runs."""
+    from pkmodel.parameter_file import read_parameters
+
+    folder = resources.files("pkmodel") / "data" / "response"
+    known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    if name not in known:
+        raise unknown_name("response model", name, known)
+    return Response(**read_parameters(folder / f"{name}.toml", Response))
 
 
 NO_RESPONSE_MODEL = np.zeros(at.N_RESPONSE)

@@ -268,15 +268,13 @@ def _on_one_timetable(
     threads: int | None,
 ) -> NDArray[np.float64] | None:
     """Free drug (patient, time, 1) where all patients share dose and output times; None where they do not."""
-    if model.structure.parameters != PARAMETERS:
-        return None
-    theta = parameters(model, patients, draws)
     later = days > 0.0
-    if not later.any() or not timetable.all_together(theta):
+    if model.structure.parameters != PARAMETERS or not timetable.all_together(model) or not later.any():
         return None
     plan = timetable.compile_timetable(regimen, model.structure, days[later], model=model.name)
     if plan is None:
         return None
+    theta = parameters(model, patients, draws)
     n = len(patients)
     weight = patients.covariates.get("weight")
     if weight is None:
@@ -284,13 +282,12 @@ def _on_one_timetable(
             dose.milligrams(None, n)  # refuses mg/kg
         weight = np.ones(n)
     out = np.empty((n, days.size))
-    out[:, ~later] = 0.0
     timetable.run(
         plan,
         theta,
         weight,
         days[later],
-        out[:, int(np.argmax(later)) :],
+        out,
         change_time=np.full(n, math.inf) if change is None else change.time,
         change_factor=np.ones(n) if change is None else change.factor,
         serial=threads == 1 or n < SERIAL_BELOW,

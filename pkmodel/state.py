@@ -68,6 +68,30 @@ class Events:
             tables=_stacked([part.tables for part in parts]),
         )
 
+    @classmethod
+    def side_by_side(
+        cls,
+        row: NDArray[np.int64],
+        parts: Sequence[tuple[NDArray[np.float64], int, NDArray[np.float64]]],
+    ) -> Events:
+        """One event of each part, (time, kind, value), for every row, in order of row and part.
+
+        Where rows increase, and no part is earlier in a row than the part before it, this is what :meth:`merge` makes
+        of the parts, without sorting.
+        """
+        shape = (row.size, len(parts))
+        time, value = np.empty(shape), np.empty(shape)
+        kind = np.empty(shape, np.int64)
+        for k, (when, what, how_much) in enumerate(parts):
+            time[:, k], kind[:, k], value[:, k] = when, what, how_much
+        return cls(
+            row=np.repeat(row, len(parts)),
+            time=time.ravel(),
+            kind=kind.ravel(),
+            value=value.ravel(),
+            tables=np.empty((0, at.N_THETA)),
+        )
+
     def split(self, until: float) -> tuple[Events, Events]:
         """(events before ``until``, events at ``until`` or later)."""
         if not self.row.size or float(self.time.max()) < until:
@@ -95,7 +119,9 @@ class Events:
 
     def offsets(self, patients: int) -> NDArray[np.int64]:
         """(patient + 1,) where each patient's events begin."""
-        return np.searchsorted(self.row, np.arange(patients + 1))
+        begin = np.zeros(patients + 1, np.int64)
+        np.cumsum(np.bincount(self.row, minlength=patients), out=begin[1:])
+        return begin
 
 
 def _stacked(tables: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -140,24 +166,26 @@ class State:
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
-    def free_drug(self) -> NDArray[np.float64]:
-        """Free drug in the central volume, mg/L, shape (patient,)."""
-        d, s = self._total_drug(), self.antibody_total()
+    def levels(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Free drug, free and total antibody in the central volume, mg/L (antibody as drug it binds); (patient,)."""
+        volume = self.theta[:, at.V1]
+        d, s = self.values[:, at.A_CENTRAL] / volume, self.values[:, at.A_ANTIBODY] / volume
         kss = self.immune[at.KSS]
         b = d - s - kss
         root = np.sqrt(b * b + 4.0 * kss * d)
-        bound = s > 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             c = np.where(b >= 0.0, 0.5 * (b + root), 2.0 * kss * d / (root - b))
-        return np.where(bound, c, d)
+        free = np.where(s > 0.0, c, d)
+        return free, np.maximum(s - (d - free), 0.0), s
+
+    def free_drug(self) -> NDArray[np.float64]:
+        """Free drug in the central volume, mg/L, shape (patient,)."""
+        return self.levels()[0]
+
+    def antibody_free(self) -> NDArray[np.float64]:
+        """Antibody not bound to drug, mg/L of drug-binding capacity, shape (patient,)."""
+        return self.levels()[1]
 
     def antibody_total(self) -> NDArray[np.float64]:
         """Total antibody, mg/L of drug-binding capacity, shape (patient,)."""
         return self.values[:, at.A_ANTIBODY] / self.theta[:, at.V1]
-
-    def antibody_free(self) -> NDArray[np.float64]:
-        """Antibody not bound to drug, mg/L of drug-binding capacity, shape (patient,)."""
-        return np.maximum(self.antibody_total() - (self._total_drug() - self.free_drug()), 0.0)
-
-    def _total_drug(self) -> NDArray[np.float64]:
-        return self.values[:, at.A_CENTRAL] / self.theta[:, at.V1]

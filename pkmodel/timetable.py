@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.kernels import layout as at
+from pkmodel.drug import PopulationModel
 from pkmodel.regimen import Regimen, resolve_route
 from pkmodel.structure import Structure
 
@@ -33,6 +34,8 @@ class Timetable:
         Rows of ``durations`` for each output and for the end of each segment.
     durations
         (row,) days; the first ``infused`` occur during infusions.
+    two, depot
+        Whether there is a second compartment, and whether anything is absorbed.
     """
 
     starts: NDArray[np.float64]
@@ -45,6 +48,13 @@ class Timetable:
     end_table: NDArray[np.int64]
     durations: NDArray[np.float64]
     infused: int
+    two: bool
+    depot: bool
+
+
+def all_together(model: PopulationModel) -> bool:
+    """Whether patients share their event times: the model has no absorption lag."""
+    return model.typical["LAG"] == 0.0
 
 
 def compile_timetable(
@@ -52,6 +62,13 @@ def compile_timetable(
 ) -> Timetable | None:
     """The regimen and output days (> 0, increasing) as a :class:`Timetable`; None if infusions overlap other
     doses (then the general engine is needed)."""
+    return _compiled(regimen, structure, days.tobytes(), model)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(regimen: Regimen, structure: Structure, moments: bytes, model: str) -> Timetable | None:
+    """Of the bytes of the output days: whoever simulates a regimen again, for other patients, finds it compiled."""
+    days = np.frombuffer(moments)
     end = float(days[-1])
     points: list[tuple[float, int, float, float, bool]] = []
     busy_until = 0.0
@@ -93,6 +110,8 @@ def compile_timetable(
         end_table=order[np.searchsorted(keys, lengths, sorter=order)],
         durations=keys * _GRAIN,
         infused=int(during.size),
+        two=structure.compartments > 1,
+        depot=bool(np.any(kinds == _DEPOT)),
     )
 
 
@@ -107,7 +126,10 @@ def run(
     change_factor: NDArray[np.float64],
     serial: bool,
 ) -> None:
-    """Free drug of every patient at ``days`` into ``out`` (patient, time), mg/L."""
+    """Free drug of every patient into ``out`` (patient, time), mg/L; contiguous.
+
+    The last columns are those of ``days``; any before them are of days before the first event, and zero.
+    """
     from pkmodel.kernels import shared
 
     kernel = shared.run_serial if serial else shared.run_parallel
@@ -127,12 +149,8 @@ def run(
         timetable.infused,
         change_time,
         change_factor,
-        bool(np.any(theta[:, at.Q] > 0.0)),
-        bool(np.any(theta[:, at.KA] > 0.0)),
+        timetable.two,
+        timetable.depot,
+        out.shape[1] - days.size,
         out,
     )
-
-
-def all_together(theta: NDArray[np.float64]) -> bool:
-    """Whether patients share their event times: no patient has an absorption lag."""
-    return not bool(np.any(theta[:, at.LAG]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,12 +100,17 @@ def correlated(z: Floats, omega: Floats) -> Floats:
     Written out by columns and not as a matrix product: the result for a patient must not depend on how many
     others are in the same chunk, and a BLAS product gives no such promise.
     """
-    root = np.linalg.cholesky(omega) if omega.size else omega
     etas = np.zeros_like(z)
-    for i in range(root.shape[0]):
-        for j in range(i + 1):
-            etas[:, i] += root[i, j] * z[:, j]
+    for i, j, weight in _root(omega.tobytes(), omega.shape[0]):
+        etas[:, i] += weight * z[:, j]
     return etas
+
+
+@functools.lru_cache(maxsize=64)
+def _root(omega: bytes, size: int) -> tuple[tuple[int, int, float], ...]:
+    """Row, column and value of what is not zero in the Cholesky root, row by row; of the bytes of a matrix."""
+    root = np.linalg.cholesky(np.frombuffer(omega).reshape(size, size)) if size else np.zeros((0, 0))
+    return tuple((int(i), int(j), float(root[i, j])) for i, j in zip(*np.nonzero(root), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

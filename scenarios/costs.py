@@ -25,7 +25,7 @@ from scenarios.intervals import FloatArray, Interval, Mean, apart
 from scenarios.page import Heading
 from scenarios.prices import Price, Prices
 from scenarios.ratios import Ratio
-from scenarios.readout import DAYS_PER_YEAR, ArmReadout, arm_names, choose_window, readout
+from scenarios.readout import DAYS_PER_YEAR, ArmReadout, CountArray, arm_names, choose_window, readout
 from scenarios.tables import PAGE_WIDTH, write_csv
 
 if TYPE_CHECKING:
@@ -163,14 +163,18 @@ def quantities(arm: ArmReadout, drug: str) -> Quantities:
     if arm.tests is None or arm.injections is None or math.isnan(arm.assessed):
         problem = "the result does not tell infusions, tests and the day of assessment"
         raise InputError.one(problem, "run the scenario again with this version")
-    infusions = np.zeros_like(arm.doses) if arm.infusions is None else arm.infusions
+    none = np.zeros(arm.drug.size)
+
+    def number(counted: CountArray | None) -> FloatArray:
+        return none if counted is None else counted.astype(np.float64)
+
     return {
         f"{drug}_mg": arm.drug,
         **{f"{other}_mg": used for other, used in arm.other_drugs.items()},
-        "infusion": infusions,
-        "injection": arm.injections,
-        "test": arm.tests,
-        "infusion_reaction": np.zeros_like(infusions) if arm.reactions is None else arm.reactions,
+        "infusion": number(arm.infusions),
+        "injection": number(arm.injections),
+        "test": number(arm.tests),
+        "infusion_reaction": number(arm.reactions),
         "loss_of_response": np.isfinite(arm.loss_time).astype(np.float64),
     }
 

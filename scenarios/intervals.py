@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,15 @@ Z95 = 1.959963984540054
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
+
+
+_BLOCK = 4096  # values that are numbers of Python's at one time: with a million, all of them would count
+
+
+def exact_sum(values: FloatArray) -> float:
+    """``math.fsum``, rounded once, of an array's values; three times faster than to hand it the array."""
+    blocks = (values[k : k + _BLOCK].tolist() for k in range(0, values.size, _BLOCK))
+    return math.fsum(chain.from_iterable(blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +226,8 @@ class Mean:
     def interval(self) -> Interval:
         """Mean with a normal interval; values that are all alike give one of no width."""
         n = self.values.size
-        total = math.fsum(self.values)
-        squares = math.fsum(np.square(self.values - total / n)) if n else 0.0
+        total = exact_sum(self.values)
+        squares = exact_sum(np.square(self.values - total / n)) if n else 0.0
         whole = normal_mean(total, squares, n)
         # Written so that NaN (no interval) stays NaN: max and min would replace it.
         low = self.within[0] if whole.low < self.within[0] else whole.low

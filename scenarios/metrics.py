@@ -137,7 +137,7 @@ def drug_per_year(arm: ArmReadout) -> Iterator[Reading]:
 
 def doses_per_year(arm: ArmReadout) -> Iterator[Reading]:
     """Doses of the scenario's drug per patient-year of follow-up; alternatives after a switch do not count."""
-    rate = Ratio(numerator=arm.doses, denominator=arm.years, least=0.0)
+    rate = Ratio(numerator=arm.doses.astype(np.float64), denominator=arm.years, least=0.0)
     yield Reading("doses_per_year", "", "doses/patient-year", rate)
 
 
@@ -150,7 +150,8 @@ def infusion_reactions(arm: ArmReadout) -> Iterator[Reading]:
 def reactions_per_100_infusions(arm: ArmReadout) -> Iterator[Reading]:
     """Acute infusion reactions per 100 infusions; nothing where the result tells of none."""
     if arm.infusions is not None and arm.reactions is not None:
-        rate = Ratio(numerator=100.0 * arm.reactions, denominator=arm.infusions, least=0.0)
+        given = arm.infusions.astype(np.float64)
+        rate = Ratio(numerator=100.0 * arm.reactions.astype(np.float64), denominator=given, least=0.0)
         yield Reading("reactions_per_100_infusions", "", "reactions/100 infusions", rate)
 
 

@@ -37,7 +37,7 @@ class Laboratory:
 
     def report(self, state: State, ids: NDArray[np.int64], draws: Draws) -> Report:
         """Reports on samples taken now."""
-        return self.read(state.free_drug(), state.antibody_free(), state.antibody_total(), state.time, ids, draws)
+        return self.read(*state.levels(), state.time, ids, draws)
 
     def read(
         self, free: Floats, unbound: Floats, total: Floats, day: float, ids: NDArray[np.int64], draws: Draws

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenarios.intervals import FloatArray, Interval, normal_mean
+from scenarios.intervals import FloatArray, Interval, exact_sum, normal_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,11 +34,14 @@ class Ratio:
 
     def _linearised(self) -> tuple[float, FloatArray]:
         """The ratio, and each patient's term in its error."""
-        n, total = self.numerator.size, math.fsum(self.denominator)
+        n, total = self.numerator.size, exact_sum(self.denominator)
         if n == 0 or total <= 0.0:
             return math.nan, np.full(n, math.nan)
-        ratio = math.fsum(self.numerator) / total
-        return ratio, (self.numerator - ratio * self.denominator) * (n / total)
+        ratio = exact_sum(self.numerator) / total
+        terms = ratio * self.denominator
+        np.subtract(self.numerator, terms, out=terms)  # in place: with a million patients temporaries would count
+        terms *= n / total
+        return ratio, terms
 
     def interval(self) -> Interval:
         """The ratio with its interval."""
@@ -58,6 +61,8 @@ def _around(estimate: float, terms: FloatArray) -> Interval:
     n = terms.size
     if n == 0 or math.isnan(estimate):
         return Interval(estimate=math.nan, low=math.nan, high=math.nan, n=n)
-    mean = math.fsum(terms) / n
-    spread = normal_mean(0.0, math.fsum(np.square(terms - mean)), n)
+    mean = exact_sum(terms) / n
+    squares = terms - mean
+    squares *= squares
+    spread = normal_mean(0.0, exact_sum(squares), n)
     return Interval(estimate=estimate, low=estimate + spread.low, high=estimate + spread.high, n=n)

@@ -17,9 +17,9 @@ References
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +65,17 @@ class Reactions:
         if self.antibody_half == 0.0:
             raise InputError.one("must be greater than 0", key="antibody_half")
 
-    @classmethod
-    def for_drug(cls, drug: str) -> Self | None:
-        """The shipped model of a drug; None for a drug without one (those given under the skin)."""
+    @staticmethod
+    @functools.cache
+    def for_drug(drug: str) -> Reactions | None:
+        """The shipped model of a drug; None for a drug without one (those given under the skin).
+
+        Read once: every arm and chunk of patients asks for it.
+        """
         from pkmodel.parameter_file import read_parameters
 
         path = _DATA / f"{drug}.toml"
-        return cls(**read_parameters(path, cls)) if path.exists() else None
+        return Reactions(**read_parameters(path, Reactions)) if path.exists() else None
 
     def probability(self, antibody: Floats, gap: Floats, premedicated: bool) -> Floats:
         """Probability of a reaction.

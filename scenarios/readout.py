@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pkmodel.windows import TargetWindow
 
+CountArray = NDArray[np.integer[Any]]
 DAYS_PER_YEAR = 365.25
 _OTHER = "dose_total_"
 UNSEEN = -9
@@ -55,7 +56,7 @@ class ArmReadout:
     ada_drug_sensitive, ada_drug_tolerant
         (patient, visit) 0 negative, 1 positive, 2 inconclusive.
     drug, doses
-        (patient,) mg given and number of doses.
+        (patient,) mg given and number of doses; counts are whole numbers here and below, as the result holds them.
     responder, loss_time
         (patient,) primary response; day of losing it, NaN if it was kept.
     assessed
@@ -90,16 +91,16 @@ class ArmReadout:
     ada_drug_sensitive: NDArray[np.int8]
     ada_drug_tolerant: NDArray[np.int8]
     drug: FloatArray
-    doses: FloatArray
+    doses: CountArray
     responder: BoolArray
     loss_time: FloatArray
     stays: FloatArray
     years: FloatArray
     assessed: float = math.nan
-    tests: FloatArray | None = None
-    infusions: FloatArray | None = None
-    reactions: FloatArray | None = None
-    injections: FloatArray | None = None
+    tests: CountArray | None = None
+    infusions: CountArray | None = None
+    reactions: CountArray | None = None
+    injections: CountArray | None = None
     other_drugs: Mapping[str, FloatArray] = field(default_factory=dict)
     responding: BoolArray | None = None
     switched: BoolArray | None = None
@@ -208,17 +209,17 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         return values
 
     weeks = tuple(float(week) for week in one["visit"].values[first:])
-    stays = _stays(one)
-    seen = stays[:, None] > 7.0 * np.array(weeks)
+    end = float(result.attrs["duration_d"])
+    stays, seen, years = _follow_up(one, weeks, end)
+    everybody = bool(seen.all())
 
     def codes(name: str) -> NDArray[np.int8]:
         values = per_visit(name)
-        return (values if seen.all() else np.where(seen, values, 0)).astype(np.int8, copy=False)
+        return (values if everybody else np.where(seen, values, 0)).astype(np.int8, copy=False)
 
     trough = per_visit("trough_measured").astype(np.float64, copy=False)
     blq = codes("trough_blq").astype(np.bool_)
     _refuse_gaps(trough, blq | ~seen, arm)
-    end = float(result.attrs["duration_d"])
     switched = codes("drug_number") != 0 if "drug_number" in one else None
     infused = "infusions" in result and bool((result["infusions"].values > 0).any())
     return ArmReadout(
@@ -234,21 +235,21 @@ def readout(result: xr.Dataset, arm: str, window: TargetWindow) -> ArmReadout:
         ada_drug_sensitive=codes("ada_drug_sensitive"),
         ada_drug_tolerant=codes("ada_drug_tolerant"),
         drug=one["dose_total"].values.astype(np.float64, copy=False),
-        doses=one["doses"].values.astype(np.float64),
+        doses=one["doses"].values,
         responder=one["responder"].values.astype(np.bool_),
         loss_time=one["loss_time"].values.astype(np.float64, copy=False),
         stays=stays,
-        years=np.minimum(stays, end) / DAYS_PER_YEAR,
+        years=years,
         assessed=float(result.attrs.get("assessment_d", math.nan)),
-        tests=one["tests"].values.astype(np.float64) if "tests" in one else None,
-        infusions=one["infusions"].values.astype(np.float64) if infused else None,
-        injections=one["injections"].values.astype(np.float64) if "injections" in one else None,
+        tests=one["tests"].values if "tests" in one else None,
+        infusions=one["infusions"].values if infused else None,
+        injections=one["injections"].values if "injections" in one else None,
         other_drugs={
             str(name).removeprefix(_OTHER): one[name].values for name in one.data_vars if str(name).startswith(_OTHER)
         },
         responding=codes("responding").astype(np.bool_) if "responding" in one else None,
         switched=switched,
-        reactions=one["reactions"].values.astype(np.float64) if infused and "reactions" in one else None,
+        reactions=one["reactions"].values if infused and "reactions" in one else None,
     )
 
 
@@ -262,12 +263,22 @@ def _refuse_gaps(trough: FloatArray, blq: BoolArray, arm: str) -> None:
         )
 
 
-def _stays(one: xr.Dataset) -> FloatArray:
-    """(patient,) day on which each patient leaves the trial; infinite for those who stay."""
+def _follow_up(one: xr.Dataset, weeks: tuple[float, ...], end: float) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Day on which each patient leaves (infinite for those who stay), who is seen at each visit, years of follow-up.
+
+    Where nobody leaves, each is a single number that only looks like an array: with a million patients that counts.
+    """
+    n = one.sizes["patient"]
     if "leaves" not in one:
-        return np.full(one.sizes["patient"], math.inf)
+        shape = (n, len(weeks))
+        return (
+            np.broadcast_to(math.inf, n),
+            np.broadcast_to(np.bool_(True), shape),
+            np.broadcast_to(end / DAYS_PER_YEAR, n),
+        )
     leaves = one["leaves"].values.astype(np.float64, copy=False)
-    return np.where(np.isnan(leaves), math.inf, leaves)
+    stays = np.where(np.isnan(leaves), math.inf, leaves)
+    return stays, stays[:, None] > 7.0 * np.array(weeks), np.minimum(stays, end) / DAYS_PER_YEAR
 
 
 def _classify(window: TargetWindow, trough: FloatArray, blq: BoolArray, counted: BoolArray) -> NDArray[np.int8]:

@@ -1,13 +1,19 @@
 """Run a scenario: the same virtual patients through every arm.
 
-Patients are simulated in chunks of fixed size; results do not depend on chunks, threads or other arms, because
-random numbers are addressed and every patient's grid is its own.
+Patients are simulated in chunks, each on one thread from the drawing of its patients to its last visit: not only the
+kernels share out over threads but also the book-keeping between them. Results do not depend on chunks, threads or
+other arms, because random numbers are addressed and every patient's grid is its own.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +25,7 @@ from pkmodel.patients import Patients
 from scenarios.allocation import allocate, as_trial
 from scenarios.arm import ArmRun
 from scenarios.cohorts import Cohort
-from scenarios.ledger import Ledger
+from scenarios.ledger import Ledger, Pages
 from scenarios.scenario import Scenario
 from scenarios.setting import Setting
 from scenarios.store import Store
@@ -27,7 +33,8 @@ from scenarios.store import Store
 if TYPE_CHECKING:
     import xarray as xr
 
-CHUNK = 4096  # patients; their state and outputs then stay in a core's cache
+CHUNK = 4096  # patients at most; their state and outputs then stay in a core's cache
+_FEW = 128  # patients for a thread; with fewer, a thread costs more than it saves
 _KEEPS = ("summary", "trajectories")
 
 
@@ -59,7 +66,7 @@ def run(
     progress
         Called with the share done, 0 to 1.
     threads
-        1 for the serial kernel.
+        1 stays on the calling thread; None takes as many as the kernels have.
 
     Returns
     -------
@@ -74,30 +81,24 @@ def run(
     if keep not in _KEEPS:
         raise InputError.one(f"cannot keep '{keep}'", f"use one of: {', '.join(_KEEPS)}", key="keep")
     setting = Setting.of(scenario, seed, threads)
-    cohort = Cohort.load(scenario.cohort) if isinstance(patients, int) else None
+    source = Cohort.load(scenario.cohort) if isinstance(patients, int) else patients
     n = patients if isinstance(patients, int) else len(patients)
     if n < 1:
         raise InputError.one(f"{n} patients", "ask for at least 1", key="patients")
-    store = Store(scenario, setting, n, keep)
-    outside: dict[str, int] = {}
-    for first in range(0, n, CHUNK):
-        rows = slice(first, min(first + CHUNK, n))
-        if isinstance(patients, int):
-            assert cohort is not None
-            chunk = cohort.sample(rows.stop - first, seed=seed, first=first)
-        else:
-            chunk = patients.take(rows)
-        for name, count in setting.model.outside_domain(chunk.covariates).items():
-            outside[name] = outside.get(name, 0) + count
-        store.take_covariates(rows, chunk)
-        for number, arm in enumerate(scenario.arms):
-            mine = _members(scenario, number, chunk, setting.draws)
-            if mine.size:
-                pages = None if ledger is None else ledger.pages(arm.name)
-                done = ArmRun(setting, arm, chunk.take(mine)).carry_through(keep == "trajectories", pages=pages)
-                store.take_arm(first + mine, number, done)
-            if progress is not None:
-                progress((first + (number + 1) / len(scenario.arms) * (rows.stop - first)) / n)
+    workers = _workers(n, threads)
+    work = _Work(
+        setting=setting if workers == 1 else replace(setting, threads=1),
+        patients=source,
+        store=Store(scenario, setting, n, keep),
+        trajectories=keep == "trajectories",
+    )
+    chunks = _chunks(n, workers)
+    pages = [[None if ledger is None else ledger.pages(arm.name) for arm in scenario.arms] for _ in chunks]
+    outside = Counter[str]()
+    for rows, found in zip(chunks, _shared_out(work, chunks, pages, workers), strict=True):
+        outside.update(found)
+        if progress is not None:
+            progress(rows.stop / n)
     for name, count in outside.items():
         if count:
             warnings.warn(
@@ -105,7 +106,61 @@ def run(
                 PkWarning,
                 stacklevel=2,
             )
-    return as_trial(store.dataset(seed), scenario.design, setting.draws)
+    return as_trial(work.store.dataset(seed), scenario.design, setting.draws)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What every chunk of a run needs; each writes into rows of the store that are its own."""
+
+    setting: Setting
+    patients: Cohort | Patients
+    store: Store
+    trajectories: bool
+
+    def chunk(self, rows: slice, pages: Sequence[Pages | None]) -> dict[str, int]:
+        """Simulate some patients in all arms. Returns how many are outside the model's range, by covariate."""
+        setting, scenario = self.setting, self.setting.scenario
+        if isinstance(self.patients, Cohort):
+            chunk = self.patients.sample(rows.stop - rows.start, seed=setting.draws.seed, first=rows.start)
+        else:
+            chunk = self.patients.take(rows)
+        self.store.take_covariates(rows, chunk)
+        for number, arm in enumerate(scenario.arms):
+            mine = _members(scenario, number, chunk, setting.draws)
+            if mine.size:
+                done = ArmRun(setting, arm, chunk.take(mine)).carry_through(self.trajectories, pages=pages[number])
+                self.store.take_arm(rows.start + mine, number, done)
+        return setting.model.outside_domain(chunk.covariates)
+
+
+def _workers(n: int, threads: int | None) -> int:
+    """How many threads simulate: those that the kernels would use, unless there are few patients."""
+    from pkmodel.kernels._jit import threads_in_use
+
+    most = threads_in_use() if threads is None else min(threads, threads_in_use())
+    return max(1, min(most, n // _FEW))
+
+
+def _chunks(n: int, workers: int) -> list[slice]:
+    """Chunks of nearly equal size, as many for each thread."""
+    parts = workers * math.ceil(n / (workers * CHUNK))
+    edges = [n * k // parts for k in range(parts + 1)]
+    return [slice(begin, end) for begin, end in pairwise(edges) if end > begin]
+
+
+def _shared_out(
+    work: _Work, chunks: Sequence[slice], pages: Sequence[Sequence[Pages | None]], workers: int
+) -> Iterator[dict[str, int]]:
+    """Do all chunks; what each returns, in their order."""
+    if workers == 1:
+        yield from map(work.chunk, chunks, pages)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="pkmodel") as pool:
+        try:
+            yield from pool.map(work.chunk, chunks, pages)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after an error, chunks that have not begun never do
 
 
 def _members(scenario: Scenario, number: int, chunk: Patients, draws: Draws) -> NDArray[np.int64]:

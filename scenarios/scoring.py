@@ -64,4 +64,5 @@ def score(
                 got = reading.sample.interval()
                 unit = reading.unit + AT_LIMIT if got.at_limit else reading.unit
                 rows.append((name, reading.metric, reading.visit, unit, got.estimate, got.low, got.high, got.n))
+        del arm  # before the next one is read: with a million patients two at a time would count
     return ScoreTable.from_rows(COLUMNS, rows, Heading.of(result, target))

@@ -125,7 +125,7 @@ class Therapy:
         drug, doses = self.drug, self.regimen.doses
         occasion = occasion_factors(drug.model, self.ids, self.draws, day)
         parts = []
-        for k in np.unique(entry):
+        for k in np.flatnonzero(np.bincount(entry)):
             planned = doses[int(k)]
             chosen = entry == k
             mine = rows[chosen]

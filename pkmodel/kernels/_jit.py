@@ -80,3 +80,8 @@ def jit(*, allocates: bool = False, cached: bool = True, **options: Any) -> Call
         return kernel
 
     return decorate
+
+
+def threads_in_use() -> int:
+    """How many threads a parallel kernel called from here would use."""
+    return int(numba.get_num_threads())

@@ -21,7 +21,7 @@ _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
-_BLOCK = 64
+_BLOCK = 256
 _12 = np.uint64(12)
 
 
@@ -73,6 +73,20 @@ def _central(q):
     )
 
 
+@jit(inline="always")
+def _tail(r):
+    """The quantile's next branch, for r = sqrt(-log(probability outside)) up to 5."""
+    r -= 1.6
+    return _horner(
+        r, 7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177,
+        1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959,
+        1.42343711074968357734,
+    ) / _horner(
+        r, 1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966,
+        0.14810397642748007459, 0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0,
+    )
+
+
 @jit()
 def normal_quantile(p):
     """Inverse of the standard normal distribution function, about 1e-15 relative.
@@ -85,15 +99,7 @@ def normal_quantile(p):
         return _central(q)
     r = math.sqrt(-math.log(p if q < 0.0 else 1.0 - p))
     if r <= 5.0:
-        r -= 1.6
-        z = _horner(
-            r, 7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177,
-            1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959,
-            1.42343711074968357734,
-        ) / _horner(
-            r, 1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966,
-            0.14810397642748007459, 0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0,
-        )
+        z = _tail(r)
     else:
         r -= 5.0
         z = _horner(
@@ -108,23 +114,33 @@ def normal_quantile(p):
 # fmt: on
 
 
-@jit()
+@jit(allocates=True)
 def fill_uniform(seed, stream, replicate, first, patients, out):
-    """Fill ``out[i, j]`` with the uniform of patient ``patients[i]`` and index ``first + j``."""
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] = uniform_at(seed, first + j, stream, patients[i], replicate)
+    """Fill ``out[i, j]`` with the uniform of patient ``patients[i]`` and index ``first + j``.
+
+    In blocks, so that the counters vectorise.
+    """
+    uniform = np.empty(_BLOCK)
+    n = out.shape[0]
+    for j in range(out.shape[1]):
+        for begin in range(0, n, _BLOCK):
+            size = min(_BLOCK, n - begin)
+            for k in range(size):
+                uniform[k] = uniform_at(seed, first + j, stream, patients[begin + k], replicate)
+            for k in range(size):
+                out[begin + k, j] = uniform[k]
 
 
 @jit(allocates=True)
 def fill_normal(seed, stream, replicate, first, patients, out):
     """Fill ``out[i, j]`` with the standard normal of patient ``patients[i]`` and index ``first + j``.
 
-    In blocks, so that the counters and the central branch of the quantile (85 % of values) vectorise; the
-    tails are then done one by one. Each value has the bits of :func:`normal_quantile`.
+    In blocks, so that the counters and the central branch of the quantile (85 % of values) vectorise; values in the
+    tails are then gathered, so that all but their logarithms vectorises too. Each value has the bits of
+    :func:`normal_quantile`.
     """
-    uniform = np.empty(_BLOCK)
-    normal = np.empty(_BLOCK)
+    uniform, normal, root, outer = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    tail = np.empty(_BLOCK + 1, np.int64)
     n = out.shape[0]
     for j in range(out.shape[1]):
         for begin in range(0, n, _BLOCK):
@@ -133,8 +149,22 @@ def fill_normal(seed, stream, replicate, first, patients, out):
                 uniform[k] = uniform_at(seed, first + j, stream, patients[begin + k], replicate)
             for k in range(size):
                 normal[k] = _central(uniform[k] - 0.5)
+            tails = 0
             for k in range(size):
-                if abs(uniform[k] - 0.5) > 0.425:
+                tail[tails] = k
+                tails += abs(uniform[k] - 0.5) > 0.425
+            for t in range(tails):
+                p = uniform[tail[t]]
+                root[t] = math.log(min(p, 1.0 - p))
+            for t in range(tails):
+                root[t] = math.sqrt(-root[t])
+            for t in range(tails):
+                outer[t] = _tail(root[t])
+            for t in range(tails):
+                k = tail[t]
+                if root[t] > 5.0:
                     normal[k] = normal_quantile(uniform[k])
+                else:
+                    normal[k] = -outer[t] if uniform[k] < 0.5 else outer[t]
             for k in range(size):
                 out[begin + k, j] = normal[k]
