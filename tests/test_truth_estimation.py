@@ -45,7 +45,7 @@ def at_eta(model, record, eta):
     """Beliefs of somebody who knows the etas."""
     estimate = est.fit(model, record)
     z = np.linalg.solve(np.linalg.cholesky(model.omega), np.asarray(eta, float))
-    return est.Beliefs(parts=((estimate, z[None, :]),), methods=("known",), effective=(1.0,))
+    return est.Beliefs(parts=((estimate, z[None, :]),), methods=("known",), effective=(1.0,), shapes=(0.0,))
 
 
 def test_sequential_forecasts_of_psn_proseval():
