@@ -141,7 +141,7 @@ def _ranks(found: Sequence[ranks.Calibration]) -> list[Block]:
     )
     told = [
         f"{one.study}: half of the patients had an effective share of {one.effective:.2f} or more, the largest "
-        f"Pareto k was {one.heaviest:.2f}, and the chain was run in {one.chains:.1%}."
+        f"Pareto k of weights that were used was {one.heaviest:.2f}, and the chain was run in {one.chains:.1%}."
         for one in found
     ]
     rows = [

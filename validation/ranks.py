@@ -46,7 +46,7 @@ class Calibration:
     effective
         Median share of effective proposals of "MAP + Laplace".
     heaviest
-        Largest Pareto k of its weights.
+        Largest Pareto k of its weights where it kept them.
     chains
         Share of patients in whom it ran the chain instead.
     """
@@ -102,7 +102,7 @@ def calibration(study: Study, count: int, *, seed: int = 1) -> Calibration:
                 counts[sampler, name][rank] += 1
     effective, shapes, chains = np.array(drawn, dtype=np.float64).T
     return Calibration(
-        study=study, counts=counts, effective=float(np.median(effective)), heaviest=float(shapes.max()),
+        study=study, counts=counts, effective=float(np.median(effective)), heaviest=float(np.max(shapes[chains == 0.0], initial=-np.inf)),
         chains=float(chains.mean()),
     )  # fmt: skip
 
