@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pkmodel.errors import InputError
 from pkmodel.kernels import layout as at
 from pkmodel.nonmem.steady import steady_amounts
 from pkmodel.windows import TargetWindow
@@ -35,6 +36,11 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
     -------
     (patient, interval, draw)
 
+    Raises
+    ------
+    InputError
+        If the model has no such closed form (``theta`` then has more columns).
+
     Notes
     -----
     For "iv" the sum of the two exponentials of a two-compartment model, each as the geometric series of an endless
@@ -44,7 +50,10 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
 
     For "sc" the matrix form of :mod:`pkmodel.nonmem.steady`, which needs no case for equal rates.
     """
-    patients, draws, _ = theta.shape
+    patients, draws, columns = theta.shape
+    if columns > at.N_THETA:
+        problem = "a steady state of a model with saturation, three compartments or zero-order absorption"
+        raise InputError.one(problem, "choose by search_patient, which forecasts", key="model")
     out = np.empty((patients, len(intervals), draws))
     if route == "sc":
         flat = np.ascontiguousarray(theta.reshape(patients * draws, -1))
