@@ -93,7 +93,7 @@ def test_what_a_table_cannot_hold_is_said(tmp_path):
     ("args", "said"),
     [
         ((), "which arm?"),
-        (("--arm", "proactve"), "did you mean"),
+        (("--arm", "proactve"), "valid names"),
     ],
 )
 def test_what_is_refused(folder, tmp_path, args, said):
