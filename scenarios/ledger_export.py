@@ -17,6 +17,7 @@ from scenarios.ledger import Row, read_csv
 from scenarios.ledger_replay import given_alike
 from scenarios.outputs import LEDGER, PROTOCOL
 from scenarios.scenario import Scenario
+from scenarios.scenario_parts import Arm
 from scenarios.setting import Setting
 
 
@@ -53,30 +54,37 @@ def table_of_run(folder: str | Path, arm: str | None = None) -> Table:
         if not (folder / name).is_file():
             raise InputError.one(f"{folder} holds no {name}", f"give a directory that '{made}' wrote", key="RESULT")
     trial = Scenario.load(folder / PROTOCOL)
-    names = [one.name for one in trial.arms]
-    if arm is None and len(names) > 1:
-        raise InputError.one("which arm?", f"name one of {', '.join(names)}", key="--arm")
-    chosen = names[0] if arm is None else arm
-    if chosen not in names:
-        raise unknown_name("arm", chosen, names)
-    planned = trial.arms[names.index(chosen)]
+    planned = _arm(trial, arm)
+    chosen = planned.name
     given_alike(trial.drug, planned.regimen)
     seed = 1 if trial.run.seed is None else trial.run.seed
     setting = Setting.of(trial, seed, 1)
-    rows = [row for row in read_csv(folder / LEDGER) if row["arm"] == chosen]
-    _warn_of_the_rest(rows, trial.drug, bool(planned.cotherapy), planned.regimen.doses[0])
+    found = [row for row in read_csv(folder / LEDGER) if row["arm"] == chosen]
+    _warn_of_the_rest(found, trial.drug, bool(planned.cotherapy), planned.regimen.doses[0])
     by_patient: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in found:
         by_patient[row["patient"]].append(row)
     if not by_patient:
         raise InputError.one(f"the ledger has no row of arm '{chosen}'", "give another arm", key="--arm")
     patients = Cohort.load(trial.cohort).sample(max(by_patient) + 1, seed=seed)
-    made = [_record(one, mine, patients, setting, planned.regimen.doses[0]) for one, mine in sorted(by_patient.items())]
+    made = [
+        _record(number, mine, patients, setting, planned.regimen.doses[0])
+        for number, mine in sorted(by_patient.items())
+    ]
     treated = [one for one in made if one is not None]
     if len(treated) < len(made):
         text = f"{len(made) - len(treated)} of {len(made)} patients have no dose of {trial.drug} and are left out"
         warnings.warn(text, PkWarning, stacklevel=2)
     return table_of_records(treated, setting.model, file=str(folder / LEDGER))
+
+
+def _arm(trial: Scenario, name: str | None) -> Arm:
+    names = [one.name for one in trial.arms]
+    if name is None and len(names) > 1:
+        raise InputError.one("which arm?", f"name one of {', '.join(names)}", key="--arm")
+    if name is not None and name not in names:
+        raise unknown_name("arm", name, names)
+    return trial.arms[0 if name is None else names.index(name)]
 
 
 def _record(number: int, rows: Sequence[Row], patients: Patients, setting: Setting, like: Dose) -> PatientRecord | None:

@@ -251,7 +251,7 @@ def test_costs(people, drug, tmp_path):
     path = tmp_path / "p.toml"
     path.write_text('title = "x"\ncurrency = "EUR"\nyear = 2025\nstatus = "mine"\n[price.test]\n'
                     'value = 1.0\nlow = 1.0\nhigh = 1.0\nwhat = "x"\nsource = "x"\n')  # fmt: skip
-    with pytest.raises(pk.InputError, match="price.infliximab_mg") as caught:
+    with pytest.raises(pk.InputError, match="infliximab_mg") as caught:
         DosePrice.read(str(path), "infliximab", "iv")
     assert len(caught.value.faults) == 2
     with pytest.raises(pk.InputError, match="no such file"):

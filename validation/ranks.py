@@ -102,8 +102,8 @@ def calibration(study: Study, count: int, *, seed: int = 1) -> Calibration:
                 counts[sampler, name][rank] += 1
     effective, shapes, chains = np.array(drawn, dtype=np.float64).T
     return Calibration(
-        study=study, counts=counts, effective=float(np.median(effective)), heaviest=float(np.max(shapes[chains == 0.0], initial=-np.inf)),
-        chains=float(chains.mean()),
+        study=study, counts=counts, effective=float(np.median(effective)),
+        heaviest=float(np.max(shapes[chains == 0.0], initial=-np.inf)), chains=float(chains.mean()),
     )  # fmt: skip
 
 

@@ -135,11 +135,11 @@ def integrated(b, patient, z, f, eta, work):
                 if b.depot_time[first + dose] < moment:
                     rate[dose] = 0.0
                     depot = max(depot, dose + 1)
-        elif kind == EPOCH or kind == OCCASION:
-            if kind == EPOCH:
-                epoch = int(b.value[j])
-            else:
-                occasion += 1
+        elif kind == EPOCH:
+            epoch = int(b.value[j])
+            individual(b, epoch, occasion, z, eta, theta)
+        elif kind == OCCASION:
+            occasion += 1
             individual(b, epoch, occasion, z, eta, theta)
         j += 1
     for sample in range(f.size):

@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 
 COLUMNS = (
     "rank", "dose", "interval_weeks", "immunomodulator", "probability", "low", "high", "below", "above",
-    "share_in_window", "share_next", "median_trough", "mg_per_year", "antibody_risk", "cost_per_year", "pareto", "allowed", "today",
+    "share_in_window", "share_next", "median_trough", "mg_per_year", "antibody_risk", "cost_per_year", "pareto",
+    "allowed", "today",
 )  # fmt: skip
 
 
@@ -135,8 +136,8 @@ class Ranking:
         got = cell.probability
         return (
             number, str(cell.option.dose), cell.option.interval / 7.0, cell.option.immunomodulator, got.estimate,
-            got.low, got.high, cell.below, cell.above, cell.share, cell.next_share, cell.median, cell.drug, cell.antibody_risk,
-            cell.cost, cell.pareto, cell.refused or "yes", cell.option == self.today,
+            got.low, got.high, cell.below, cell.above, cell.share, cell.next_share, cell.median, cell.drug,
+            cell.antibody_risk, cell.cost, cell.pareto, cell.refused or "yes", cell.option == self.today,
         )  # fmt: skip
 
 
