@@ -50,9 +50,9 @@ def table_of_run(folder: str | Path, arm: str | None = None) -> Table:
     immunomodulators, premedication and patients without any dose.
     """
     folder = Path(folder)
-    for name, made in ((PROTOCOL, "pkmodel run --out"), (LEDGER, "pkmodel run --ledger --out")):
+    for name, writer in ((PROTOCOL, "pkmodel run --out"), (LEDGER, "pkmodel run --ledger --out")):
         if not (folder / name).is_file():
-            raise InputError.one(f"{folder} holds no {name}", f"give a directory that '{made}' wrote", key="RESULT")
+            raise InputError.one(f"{folder} holds no {name}", f"give a directory that '{writer}' wrote", key="RESULT")
     trial = Scenario.load(folder / PROTOCOL)
     planned = _arm(trial, arm)
     chosen = planned.name

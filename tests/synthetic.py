@@ -140,7 +140,8 @@ def synthetic_ranking(seed: int = 7) -> Ranking:
                 Cell(
                     option=Option(dose=Amount(value, False), interval=interval), hit=hit, probability=probability,
                     below=0.0, above=0.0, share=0.5, next_share=0.5, median=4.0,
-                    drug=value / interval * 365.25, antibody_risk=0.1, cost=1.0, refused="above the largest dose" if value > 600.0 else "",
+                    drug=value / interval * 365.25, antibody_risk=0.1, cost=1.0,
+                    refused="above the largest dose" if value > 600.0 else "",
                 )
             )  # fmt: skip
     cells.sort(key=lambda cell: (cell.refused, -cell.probability.estimate))

@@ -194,3 +194,18 @@ def test_the_antibody_layer_still_refuses_them():
     )  # fmt: skip
     with pytest.raises(InputError):
         est.antibody_risk(est.fit(model, one), pk.Immunogenicity.load("infliximab"), 100.0)
+
+
+def test_equations_of_ones_own_are_refused_by_name():
+    import numba
+
+    @numba.njit
+    def one_compartment(t, y, p, dy):
+        dy[0] = -p[0] / p[1] * y[0]
+
+    own = pk.OwnEquations(
+        equations=one_compartment, states=("drug",), typical={"CL": 0.3, "V1": 3.0}, level=("drug", "V1"),
+        into={"iv": "drug"}, omega={"CL": 0.3}, name="mine",
+    )  # fmt: skip
+    with pytest.raises(InputError, match="'mine' is given by a function"):
+        est.fit(own, record("iv", Level(day=16.0, value=4.0)))

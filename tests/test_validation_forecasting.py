@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pkmodel as pk
-from validation import forecasting, measured_patients, ranks
+from validation import forecasting, measured_patients, other_programs, ranks
 from validation.page import Picture, markdown
 
 
@@ -68,3 +68,13 @@ def test_coverage_outside_its_bounds_is_said():
         rmse=0.0,
     )  # fmt: skip
     assert "| no |" in markdown(forecasting._accuracy([one]))
+
+
+def test_other_programs_printed_the_same():
+    found = other_programs.compare()
+    assert len(found) == 20
+    assert [one.what for one in found if not one.met] == []
+    text = markdown(other_programs.section(found))
+    assert "20 of 20 printed numbers" in text
+    off = other_programs.Compared(what="x", program="y", printed=1.72, tolerance=0.005, ours=1.7251)
+    assert "0 of 1" in markdown(other_programs.section([off]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pkmodel.uncertainty import parameter_sets
-from validation import contrast, forecasting, pictures, sections, strategy_sections, titre
+from validation import contrast, forecasting, other_programs, pictures, sections, strategy_sections, titre
 from validation.case import figures
 from validation.page import Block, Heading, Picture, Table, Words, markdown, page
 from validation.predict import differences, pooled, simulate_sets
@@ -67,6 +67,7 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *sections.alternatives(best, effort["single"] // 2),
         *sections.identifiability(),
         *forecasting.section(singles, folder),
+        *other_programs.section(other_programs.compare()),
     ]
     written = [folder / "REPORT.md", folder / "report.html"]
     written[0].write_text(markdown(blocks), encoding="utf-8")

@@ -38,7 +38,8 @@ def cwres(model: PopulationModel, known: PatientRecord | Estimate) -> Floats:
 
     Notes
     -----
-    Hooker AC, Staatz CE, Karlsson MO. Pharm Res 2007;24:2187-97, doi:10.1007/s11095-007-9361-x: with the slopes J of the predictions f at the most probable random effects z, ``C^(-1/2) (y - f + J z)`` where
+    Hooker AC, Staatz CE, Karlsson MO. Pharm Res 2007;24:2187-97, doi:10.1007/s11095-007-9361-x: with the
+    slopes J of the predictions f at the most probable random effects z, ``C^(-1/2) (y - f + J z)`` where
     ``C = J J' + diag(g^2)``; z are standard normal here, so that omega is in J. g is the residual error at f
     (NONMEM's INTERACTION), the root is the symmetric one.
     """

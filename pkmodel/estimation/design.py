@@ -132,7 +132,17 @@ def compile_plans(model: PopulationModel, plans: Sequence[Plan], *, occasions: i
 
 
 def model_arrays(model: PopulationModel) -> dict[str, NDArray[Any]]:
-    """The parts of the kernels' records that belong to the model alone."""
+    """The parts of the kernels' records that belong to the model alone.
+
+    Raises
+    ------
+    InputError
+        For a model that is given by a function (:class:`pkmodel.OwnEquations`).
+    """
+    if hasattr(model, "equations"):
+        problem = f"'{model.name}' is given by a function, which estimation does not take"
+        remedy = "write it as a model file if that can say it; a function is simulated only (its .simulate)"
+        raise InputError.one(problem, remedy, key="model")
     varying = [name for name in COLUMN if model.iov.get(name, 0.0) > 0.0]
     residual = model.residual
     return {
