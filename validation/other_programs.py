@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def section(found: Sequence[Compared]) -> list[Block]:
 
 def _model(
     names: Sequence[str], omega: object, *, sd: float, additive: float = 0.0, correlation: float = 0.0,
-    iov: dict[str, float] | None = None, **typical: float,
+    iov: dict[str, float] | None = None, **typical: Any,
 ) -> PopulationModel:  # fmt: skip
     """A model with a full matrix of etas, in order of the columns of theta."""
     residual = ResidualError(proportional=sd, additive=additive, correlation=correlation)
