@@ -160,7 +160,8 @@ def _accuracy(found: Sequence[Accuracy]) -> list[Block]:
         f"The trough of week {FORECAST_WEEK}, forecast from levels before it in {found[0].patients} patients each. "
         f"Errors are of the median forecast, relative to the true trough, among patients with a true trough of "
         f"{_LEAST} mg/L or more. 90 % intervals should cover {low:.0%} to {high:.0%} of measured troughs where the "
-        "model is right."
+        "model is right. Whoever had a level below its limit and still a later trough that is judged was picked for "
+        "levels that scattered low: the bias of that row is the choice of patients, and its coverage counts everybody."
     )
     rows = [
         [str(one.study), one.fitted, f"{one.coverage:.1%}", _verdict(one), f"{one.judged}", f"{one.bias:+.0%}",

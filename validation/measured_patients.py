@@ -47,7 +47,7 @@ class Study:
     lloq: float = 0.3
 
     def __str__(self) -> str:
-        number = f"{len(self.weeks)} trough{'s' if len(self.weeks) > 1 else ''}"
+        number = f"{len(self.weeks)} trough{'' if len(self.weeks) == 1 else 's'}"
         return number if self.blq is None else f"{number}, {self.blq} of them below {self.lloq:g} mg/L"
 
 
