@@ -11,7 +11,7 @@ from pkmodel.covariates import CARRIED, COVARIATES
 from pkmodel.errors import InputError, unknown_name
 
 _KINDS = {"kg": units.WEIGHT, "g/L": units.ALBUMIN, "mg/L": units.CONCENTRATION}
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([^0-9].*)")
 _BELOW = re.compile(r"<\s*(.+)")
 
 

@@ -55,7 +55,8 @@ _SPELLINGS = (
 # Beyond what has ever been given of a biologic in these diseases: most likely a slip of the unit.
 _LARGEST_USUAL = {True: 30.0, False: 3000.0}
 
-_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+# not \d: that takes the digits of every script, which float() then reads without a word
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _QUANTITY = re.compile(rf"(?P<number>[+-]?{_NUMBER})\s*(?P<unit>\D.*)?")
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})\s*(?:-|to)\s*(?P<high>{_NUMBER})\s*(?P<unit>\D.*)?")
 _MINIMUM = re.compile(rf">=\s*(?P<low>{_NUMBER})\s*(?P<unit>\D.*)?")
@@ -168,7 +169,7 @@ def convert(value: float, unit: str, kind: str) -> float:
 def _quantity(text: str, kinds: tuple[str, ...], example: str) -> tuple[float, str]:
     """Return (value in internal units, kind) of a text "number unit"."""
     plain = _normalised(text, example)
-    if re.match(r"[+-]?\d+,\d", plain):
+    if re.match(r"[+-]?[0-9]+,[0-9]", plain):
         problem, remedy = f"'{text}' has a comma in its number", "write a decimal point and no thousands mark"
         raise InputError.one(problem, remedy)
     if _RANGE.fullmatch(plain):

@@ -160,7 +160,7 @@ def validate(quick: bool, out: Path | None) -> None:
 
 
 for _command in (
-    cli_session.check, cli_session.whatif, cli_session.vpc,
+    cli_session.check, cli_session.export, cli_session.whatif, cli_session.vpc,
     cli_trials.power_command, cli_trials.trial_command, cli_trials.cost_command,
     page_command, app_command,
 ):  # fmt: skip

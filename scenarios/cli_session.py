@@ -1,4 +1,4 @@
-"""The verbs for one's own data and patients: ``pkmodel check``, ``pkmodel whatif``, ``pkmodel vpc``."""
+"""The verbs for one's own data and patients: ``pkmodel check``, ``export``, ``whatif``, ``vpc``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pkmodel.antibody import Immunogenicity
     from pkmodel.drug import PopulationModel
     from pkmodel.windows import TargetWindow
-    from scenarios.whatif import Grid, Limits, Ranking
+    from scenarios.whatif import DosePrice, Grid, Limits, Ranking
 
 _PATH = click.Path(path_type=Path)
 _SEED = click.IntRange(0, 2**64 - 1)
@@ -53,6 +53,30 @@ def check(ctx: click.Context, file: Path, model: str | None, time_unit: str | No
         ctx.exit(_MISUSE)
 
 
+@click.command("export")
+@click.argument("result", type=_PATH)
+@click.option("--nonmem", "file", type=_PATH, required=True, metavar="FILE.csv", help="Write a NONMEM-style table.")
+@click.option("--arm", metavar="NAME", help="Of the scenario. [default: the only one]")
+def export(result: Path, file: Path, arm: str | None) -> None:
+    """Write doses given and levels measured of a RESULT (the directory of a run with --ledger) as a table.
+
+    Times are in days, levels in ug/mL: read it again with --time-unit d.
+    """
+    from pkmodel.errors import InputError
+    from pkmodel.nonmem import write_table
+    from scenarios.ledger_export import table_of_run
+
+    if file.exists():
+        raise InputError.one(f"{file} is there already", "name another file", key="--nonmem")
+    with warnings_told():
+        table = table_of_run(result, arm)
+    try:
+        write_table(table, file)
+    except OSError as error:
+        raise InputError.one(f"cannot write {file}: {error.strerror}", "name a file", key="--nonmem") from error
+    click.echo(f"{table.ids.size} patients, {int(table.doses.sum())} doses, {int(table.used.sum())} levels: {file}")
+
+
 @click.command("whatif")
 @click.argument("patient", type=_PATH, required=False)
 @click.option("--drug", "model", metavar="MODEL", help="Model. [default: the patient file's]")
@@ -68,7 +92,9 @@ def check(ctx: click.Context, file: Path, model: str | None, time_unit: str | No
 @click.option("--max-dose", metavar="DOSE", help="Such as '10 mg/kg'. [default: the drug's]")
 @click.option("--intervals", metavar="LIST", help="Allowed intervals, such as '4 weeks, 8 weeks'.")
 @click.option("--budget", type=float, metavar="MG", help="Most drug, mg per patient and year.")
-@click.option("--price", type=float, metavar="P", help="Of one vial or pen, in any currency.")
+@click.option("--price", metavar="P", help="Of one vial or pen, in any currency; or a file of prices, as for cost.")
+@click.option("--next", "coming", default=3, show_default=True, type=click.IntRange(1, 100), metavar="K",
+              help="Troughs whose share in the window is told by itself.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, type=_SEED, metavar="S")
 @click.option("--out", type=_PATH, metavar="DIR", help="Write table and figure there.")
 def whatif(
@@ -83,7 +109,8 @@ def whatif(
     max_dose: str | None,
     intervals: str | None,
     budget: float | None,
-    price: float | None,
+    price: str | None,
+    coming: int,
     seed: int,
     out: Path | None,
 ) -> None:
@@ -98,7 +125,7 @@ def whatif(
         raise InputError.one(
             "whatif needs a patient file or a cohort", "write PATIENT.toml, or --drug MODEL --cohort NAME"
         )
-    how = {"probability": probability, "price": price, "seed": seed}
+    how = {"probability": probability, "price": price, "seed": seed, "coming": coming}
     with warnings_told():
         if patient is not None:
             ranking = _one(patient, model, target, (max_dose, intervals, budget), patients, _layer(antibodies), how)
@@ -138,7 +165,7 @@ def _one(
     with progress_bar(f"{file.name}: {drug.name}") as progress:
         ranking, estimate = search_patient(
             drug, patient, _window(target, drug), grid, limits=_limits(grid, *asked), immunogenicity=layer,
-            draws=draws, progress=progress, **how,
+            draws=draws, progress=progress, **how | {"price": _price(how["price"], drug)},
         )  # fmt: skip
     for warning in estimate.warnings:
         click.echo(f"Warning: {warning}", err=True)
@@ -159,8 +186,14 @@ def _many(
     with progress_bar(f"{drug.name}: {patients:,} patients") as progress:
         return search_population(
             drug, people, _window(target, drug), grid, limits=_limits(grid, *asked), immunogenicity=layer,
-            progress=progress, **how,
+            progress=progress, **how | {"price": _price(how["price"], drug)},
         )  # fmt: skip
+
+
+def _price(text: str | None, model: PopulationModel) -> DosePrice | None:
+    from scenarios.whatif import DosePrice
+
+    return None if text is None else DosePrice.read(text, model.drug, model.structure.routes[0])
 
 
 def _layer(name: str | None) -> Immunogenicity | None:
@@ -197,6 +230,8 @@ def _tell(ranking: Ranking, out: Path | None) -> None:
 
     click.echo("\n".join(table_lines(ranking)))
     click.echo("* no allowed regimen is both likelier and cheaper (Pareto front)")
+    if ranking.money:
+        click.echo(f"cost/year: {ranking.money}")
     click.echo(f"\n{sentence(ranking)}")
     click.echo(_NOT_CARE, err=True)
     if out is None:

@@ -50,7 +50,7 @@ _NOT_A_COHORT = {
     "ada_positive": "the antibody layer computes it",
 }
 _HEADER = re.compile(r"(?P<name>[^\[\]]*?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MISSING = {"", ".", "na", "n/a", "nan", "null", "none", "-"}
 
 
@@ -197,7 +197,7 @@ def _value(cell: str, column: _Column) -> float | Fault:
         said = "missing" if not cell else f"missing ('{cell}')"
         return Fault(problem=f"the value is {said}", remedy=f"write {wanted}; no value is made up")
     if not _NUMBER.fullmatch(cell):
-        comma = " with a decimal point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
+        comma = " with a decimal point" if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell) else ""
         return Fault(problem=f"'{cell}' is not a number", remedy=f"write {wanted}{comma}")
     value = float(cell) * column.factor
     if column.binary and value not in (0.0, 1.0):

@@ -36,7 +36,9 @@ EXAMPLES = (
     "antibody-free survival to week 54",
     "antibody-free survival to week 54, drug-sensitive",
 )
-_FORM = re.compile(r"(?P<what>.+?) (?:at|by|to) week (?P<week>\d+(?:\.\d+)?)(?P<assay>, drug-(?:sensitive|tolerant))?")
+_FORM = re.compile(
+    r"(?P<what>.+?) (?:at|by|to) week (?P<week>[0-9]+(?:\.[0-9]+)?)(?P<assay>, drug-(?:sensitive|tolerant))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,7 @@ def replay(rows: Iterable[Row], setting: Setting, arm: Arm, patients: Patients) 
     drugs = [setting.drug(), *map(Drug.of, arm.alternatives)]
     regimens = [arm.regimen, *(one.regimen for one in arm.alternatives)]
     for drug, regimen in zip(drugs, regimens, strict=True):
-        _given_alike(drug.name, regimen)
+        given_alike(drug.name, regimen)
     therapies = [
         Therapy(drug, regimen, patients, setting.draws, setting.threads)
         for drug, regimen in zip(drugs, regimens, strict=True)
@@ -137,7 +137,14 @@ def _carry_out(
         therapy.dose(given, np.zeros(given.size, np.int64), milligrams[given], day)
 
 
-def _given_alike(drug: str, regimen: Regimen) -> None:
+def given_alike(drug: str, regimen: Regimen) -> None:
+    """Refuse a regimen whose doses differ in what a ledger does not hold.
+
+    Raises
+    ------
+    InputError
+        If they differ in route, infusion time or premedication.
+    """
     if len({(dose.route, dose.duration, dose.premedicated) for dose in regimen.doses}) > 1:
         problem = f"the doses of {drug} differ in route, infusion time or premedication"
         raise InputError.one(problem, "a ledger cannot say which was which")

@@ -109,7 +109,7 @@ def _assign(at: Any, key: str | int, value: object) -> None:
 
 def _index(at: list[Any], part: str, before: list[str], setting: str) -> int:
     """Index of a list entry given by number, or by its name as arms have one."""
-    if part.isdecimal():
+    if part.isascii() and part.isdecimal():
         if int(part) <= len(at):
             return int(part)
         problem = f"'{'.'.join(before)}' has {len(at)} entries, numbered from 0; there is no {part}"

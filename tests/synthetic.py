@@ -139,13 +139,15 @@ def synthetic_ranking(seed: int = 7) -> Ranking:
             cells.append(
                 Cell(
                     option=Option(dose=Amount(value, False), interval=interval), hit=hit, probability=probability,
-                    below=0.0, above=0.0, share=0.5, median=4.0, drug=value / interval * 365.25, antibody_risk=0.1,
-                    cost=1.0, refused="above the largest dose" if value > 600.0 else "",
+                    below=0.0, above=0.0, share=0.5, next_share=0.5, median=4.0,
+                    drug=value / interval * 365.25, antibody_risk=0.1, cost=1.0,
+                    refused="above the largest dose" if value > 600.0 else "",
                 )
             )  # fmt: skip
     cells.sort(key=lambda cell: (cell.refused, -cell.probability.estimate))
     return Ranking(
         cells=tuple(cells), today=Option(dose=Amount(300.0, False), interval=56.0), probability=0.5, met=True,
+        coming=3,
         target=TargetWindow(name="target", drug="infliximab", low=4.0, high=7.0), who="200 virtual patients",
         model="a made-up model",
     )  # fmt: skip

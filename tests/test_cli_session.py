@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.cli import cli
+from scenarios.prices import EXAMPLE
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "how-to" / "examples"
 
@@ -49,6 +50,17 @@ def test_whatif_for_a_cohort(tmp_path):
         "whatif", "--drug", "infliximab-fasanmade-2011", "--cohort", "adult-crohn", "--out", out, "--patients", 50
     )
     assert again.exit_code == 2  # nothing is overwritten
+
+
+def test_whatif_with_a_price_file():
+    got = run(
+        "whatif", "--drug", "adalimumab-ternant-2015", "--cohort", "adult-crohn", "--target", ">= 5 ug/mL",
+        "--patients", 20, "--price", EXAMPLE, "--next", 4,
+    )  # fmt: skip
+    assert got.exit_code == 0, got.output
+    assert "next 4" in got.output
+    assert "cost/year: drug and its giving, EUR of 2025" in got.output
+    assert "EXAMPLE PRICES" in got.output
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ def test_csv_reports_every_bad_cell_with_row_and_column(tmp_path):
         "3,-70,nan,2\n"
         '1,"72,5",forty,0\n'
         "5,80,41\n"
-        "6,1e400,41,1\n",
+        "6,1e400,41,1\n"
+        "7,\uff17\uff10,41,1\n",
     )
     with pytest.raises(InputError) as caught:
         Cohort.load(path)
@@ -248,6 +249,7 @@ def test_csv_reports_every_bad_cell_with_row_and_column(tmp_path):
         "5: id: id '1' is also on line 2",
         "6: row 5 has 3 cells, the header has 4",
         "7: weight: row 6: 1e400 kg is not possible for weight",
+        "8: weight: row 7: '\uff17\uff10' is not a number",
     ]
     assert len(told) == len(starts)
     for start in starts:

@@ -18,7 +18,7 @@ from pkmodel.estimation.mapfit import fit_compiled
 from pkmodel.kernels import estimate as kernel
 from pkmodel.record import CovariateCourse, DoseRecord, Level, PatientRecord
 from pkmodel.variability import ResidualError
-from validation import forecasting
+from validation import measured_patients
 
 WEEKLY = tuple(DoseRecord(day=7.0 * week, milligrams=350.0) for week in (0, 2, 6, 14))
 MODEL = pk.load("infliximab-fasanmade-2011")
@@ -46,8 +46,8 @@ def best_of_scipy(b, patient, starts=4, seed=1):
 
 def simulated(name, count, weeks=(6, 14, 22, 30), lloq=0.3):
     model = pk.load(name)
-    study = forecasting.Study(weeks=weeks, lloq=lloq)
-    plans = [Plan.of(one.record) for one in forecasting.patients(study, count, model=model)]
+    study = measured_patients.Study(weeks=weeks, lloq=lloq)
+    plans = [Plan.of(one.record) for one in measured_patients.patients(study, count, model=model)]
     return model, compile_plans(model, plans)
 
 
@@ -77,8 +77,8 @@ def test_speed():
     that company on the machine does not count. Without between-occasion effects: each occasion adds a random effect.
     """
     model = pk.load("infliximab-wojciechowski-2017")
-    study = forecasting.Study(weeks=(6, 14, 22, 30))
-    records = [one.record for one in forecasting.patients(study, 10_000, model=model)]
+    study = measured_patients.Study(weeks=(6, 14, 22, 30))
+    records = [one.record for one in measured_patients.patients(study, 10_000, model=model)]
     est.fit_many(model, records[:2], threads=1)
     begin = time.process_time()
     est.fit_many(model, records, threads=1)
@@ -151,8 +151,8 @@ def test_levels_that_contradict_each_other():
 
 def test_prior_check_is_uniform_under_the_model():
     """P values of simulated patients (KS at n = 300: 0.09); chi-square exactly only if all were linear."""
-    study = forecasting.Study(weeks=(6, 14), lloq=1e-9)
-    p = [est.fit(MODEL, one.record).check["prior"] for one in forecasting.patients(study, 300, model=MODEL)]
+    study = measured_patients.Study(weeks=(6, 14), lloq=1e-9)
+    p = [est.fit(MODEL, one.record).check["prior"] for one in measured_patients.patients(study, 300, model=MODEL)]
     grid = np.sort(p)
     assert np.abs(grid - (np.arange(300) + 0.5) / 300).max() < 0.12
 
@@ -166,12 +166,12 @@ def test_an_answer_that_is_only_the_prior():
 
 def test_two_modes_get_a_word():
     model, b = simulated("infliximab-wojciechowski-2017", 400)
-    study = forecasting.Study(weeks=(6, 14, 22, 30))
+    study = measured_patients.Study(weeks=(6, 14, 22, 30))
     found = fit_compiled(model, b)
     spread = np.ptp(found.start_objectives, axis=0)
     candidates = np.flatnonzero((spread > 0.01) & (spread < 1.9))
     assert candidates.size > 0
-    records = [one.record for one in forecasting.patients(study, 400, model=model)]
+    records = [one.record for one in measured_patients.patients(study, 400, model=model)]
     one = est.fit(model, records[int(candidates[0])])
     assert len(one.modes) > 1
     assert any("two answers" in words for words in one.warnings)

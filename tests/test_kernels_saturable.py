@@ -176,7 +176,7 @@ def test_what_was_given_is_there_or_was_eliminated(data):
 @given(theta=thetas(saturable=True, compartments=2), dose=strategies.between(20.0, 900.0))
 def test_a_huge_km_is_linear_elimination(theta, dose):
     """Vmax C/(Km + C) is within C/Km of (Vmax/Km) C; against the closed form of the linear engine."""
-    KM = 1e9
+    KM = 1e11  # at 1e9 a level of 300 mg/L differs by 3e-7 by itself, more than the tolerance
     clearance = theta["CL"] + 0.4
     events = [(0.0, "depot" if theta["KA"] > 0 else "bolus", dose)]
     out, _ = ours({**theta, "VMAX": 0.4 * KM, "KM": KM}, events)

@@ -17,7 +17,7 @@ def derivatives(b, z):
     f, shifted, eta, theta = np.empty(n), np.empty(n), np.empty(b.eta_columns.size), np.empty(7)
     walk(b, 0, z, f, eta, theta)
     found = np.full((n, d), np.nan)
-    slopes.jacobian_of(b, 0, z, f, shifted, found, eta, theta, np.empty((d, 2)), np.empty(slopes.N_WORK))
+    slopes.jacobian_of(b, 0, z, f, shifted, found, eta, np.empty((d, 2)), np.empty(slopes.N_WORK), theta)
     return found, f
 
 

@@ -10,6 +10,7 @@ from pkmodel import estimation as est
 from pkmodel.errors import InputError
 from pkmodel.estimation import beliefs
 from pkmodel.estimation.design import Plan, compile_plans
+from pkmodel.estimation.pareto import pareto_shape, trusted_shape
 from pkmodel.kernels import estimate as kernel
 from pkmodel.record import DoseRecord, Level, PatientRecord
 
@@ -114,3 +115,28 @@ def test_draws_of_a_posterior_feed_a_forecast():
     assert np.median(by_chain.true) == pytest.approx(np.median(by_weights.true), rel=0.15)
     with pytest.raises(InputError, match="random effects"):
         est.from_posterior(est.fit(pk.load("infliximab-fasanmade-2011"), BLQ), tree)
+
+
+@pytest.mark.parametrize("heavy", [-0.5, 0.1, 0.5, 0.9])
+def test_the_tail_of_weights_is_that_of_arviz(heavy):
+    """3,600 weights: a tail of exactly 180, which both programs take. Theirs goes by logarithms, to about 1e-9."""
+    array_stats = pytest.importorskip("arviz_stats.base").array_stats
+    weights = (np.random.default_rng(1).uniform(size=3600) ** -heavy - 1.0) / heavy
+    theirs = float(array_stats.psislw(-np.log(weights)[None, :])[1][0])
+    assert pareto_shape(weights) == pytest.approx(theirs, abs=1e-6)
+    assert pareto_shape(7.0 * weights) == pytest.approx(pareto_shape(weights), abs=1e-9)
+
+
+def test_a_heavy_tail_runs_the_chain(monkeypatch):
+    model = pk.load("infliximab-fasanmade-2009")
+    one = est.fit(model, BLQ)
+    assert est.believe(one).methods == ("importance",)
+    monkeypatch.setattr(beliefs, "pareto_shape", lambda weights: 0.8)
+    found = est.believe(one)
+    assert found.methods == ("metropolis",)
+    assert found.shapes == (0.8,)
+
+
+def test_equal_weights_have_no_tail():
+    assert pareto_shape(np.ones(400)) == -np.inf
+    assert trusted_shape(400) < 0.62 < 0.7 == trusted_shape(4000)

@@ -12,6 +12,7 @@ import pytest
 from reference_models import H, lower, simple, thomson, with_omega
 
 from pkmodel import estimation as est
+from pkmodel.diagnostics import cwres
 from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.mapfit import predicted
 from pkmodel.record import CovariateCourse, DoseRecord, Level, PatientRecord
@@ -45,7 +46,7 @@ def at_eta(model, record, eta):
     """Beliefs of somebody who knows the etas."""
     estimate = est.fit(model, record)
     z = np.linalg.solve(np.linalg.cholesky(model.omega), np.asarray(eta, float))
-    return est.Beliefs(parts=((estimate, z[None, :]),), methods=("known",), effective=(1.0,))
+    return est.Beliefs(parts=((estimate, z[None, :]),), methods=("known",), effective=(1.0,), shapes=(0.0,))
 
 
 def test_sequential_forecasts_of_psn_proseval():
@@ -76,7 +77,7 @@ def test_sequential_forecasts_of_psn_proseval():
     assert compared == len(told) - told.groupby(["ID", "OBS"]).ngroups
 
 
-def test_individual_parameters_of_nonmem():
+def test_individual_parameters_and_residuals_of_nonmem():
     """CL and V of 100 subjects (NONMEM 7.2, printed to five digits from rounded population parameters): 2e-3."""
     data = pd.read_csv(TRUTH / "pkpdmap_nonmem" / "run1_nonmem.csv")
     # the data are in ug/L: S1 = V/1000
@@ -93,6 +94,9 @@ def test_individual_parameters_of_nonmem():
     told = data.groupby("ID").first()
     np.testing.assert_allclose(7.67 * np.exp(found.eta[:, 0]), told.CL, rtol=2e-3)
     np.testing.assert_allclose(97.7 * np.exp(found.eta[:, 1]), told.V, rtol=2e-3)
+    # of residuals up to 3: the population parameters are printed to three digits
+    ours = np.concatenate([cwres(model, one) for one in records])
+    np.testing.assert_allclose(ours, data[data.EVID == 0].CWRES, atol=0.01)
     one = est.fit(model, records[0])
     np.testing.assert_allclose(1000 * one.predictions, data[(data.ID == 1) & (data.EVID == 0)].IPRED, rtol=2e-3)
 

@@ -19,7 +19,7 @@ COMMITTED = write.HERE / "REPORT.md"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on very few patients, in this process."""
-    effort, report.QUICK = report.QUICK, {"sets": 1, "patients": 60, "single": 100}
+    effort, report.QUICK = report.QUICK, {"sets": 1, "patients": 60, "single": 100, "ranked": 20, "forecast": 20}
     out = tmp_path_factory.mktemp("report")
     try:
         report.write(out, quick=True, say=lambda text: None, workers=1)
@@ -35,7 +35,7 @@ def test_every_figure_is_in_both_forms(folder: Path) -> None:
             assert one in text, (name, one)
         assert "MEMORY" in text
         assert "misprint" in text
-    for picture in ("forest.png", "contrast.png", "titre.png"):
+    for picture in ("forest.png", "contrast.png", "titre.png", "ranks.png", "ranks-ecdf.png"):
         assert (folder / picture).stat().st_size > 5000
 
 

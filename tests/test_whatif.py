@@ -13,7 +13,8 @@ import scenarios as sc
 from pkmodel.patient_file import read_patient
 from pkmodel.units import Amount
 from pkmodel.windows import TargetWindow
-from scenarios.whatif import Grid, Limits, Option, choose_cells, load_grid, search_population, sentence
+from scenarios.prices import EXAMPLE, Prices
+from scenarios.whatif import DosePrice, Grid, Limits, Option, choose_cells, load_grid, search_population, sentence
 from scenarios.whatif.choosing import line_probabilities
 from scenarios.whatif.ranking import table_lines
 
@@ -199,6 +200,11 @@ class TestPatient:
         cell = ranking.cell(option)
         assert cell.median == pytest.approx(np.median(levels[:, -1]), rel=1e-9)
         assert cell.probability.estimate == pytest.approx(np.mean(levels[:, -1] >= 5))
+        assert cell.share == pytest.approx(np.mean(levels >= 5), abs=1e-12)
+        assert cell.next_share == pytest.approx(np.mean(levels[:, :3] >= 5), abs=1e-12)
+        two, _ = search_patient(drug, patient, AT_LEAST, load_grid("infliximab"), draws=200, coming=2)
+        assert two.cell(option).next_share == pytest.approx(np.mean(levels[:, :2] >= 5), abs=1e-12)
+        assert "next 2" in table_lines(two)[0]
         assert estimate.record is patient.record
 
     def test_a_limit_per_weight_needs_a_weight(self, patient):
@@ -223,6 +229,38 @@ class TestPatient:
             drug, dataclasses.replace(patient, record=record), AT_LEAST, small(), draws=50, limits=Limits()
         )
         assert not any(cell.option.immunomodulator for cell in ranking.cells)
+
+
+def test_costs(people, drug, tmp_path):
+    """By vial what is opened; by a price file what is given, and the giving: 5 mg/kg every 8 weeks by hand."""
+    option = Option(dose=Amount(5.0, True), interval=56.0)
+    weight, per_year = people.covariates["weight"], 365.25 / 56.0
+    by_vial = DosePrice.read("500", "infliximab", "iv")
+    found = search_population(drug, people, AT_LEAST, small(), price=by_vial).cell(option)
+    assert found.cost == pytest.approx(500.0 * np.ceil(5.0 * weight / 100.0).mean() * per_year)
+    prices = Prices.load()
+    by_file = DosePrice.read(str(EXAMPLE), "infliximab", "iv")
+    found = search_population(drug, people, AT_LEAST, small(), price=by_file).cell(option)
+    mg, infusion = prices.prices["infliximab_mg"].value, prices.prices["infusion"].value
+    assert found.cost == pytest.approx((mg * 5.0 * weight.mean() + infusion) * per_year)
+    assert "EXAMPLE PRICES" in by_file.money
+    assert DosePrice.read(str(EXAMPLE), "adalimumab", "sc").per_dose == prices.prices["injection"].value
+    for text in ("-1", "nan", "inf"):
+        with pytest.raises(pk.InputError, match="a price of"):
+            DosePrice.read(text, "infliximab", "iv")
+    path = tmp_path / "p.toml"
+    path.write_text('title = "x"\ncurrency = "EUR"\nyear = 2025\nstatus = "mine"\n[price.test]\n'
+                    'value = 1.0\nlow = 1.0\nhigh = 1.0\nwhat = "x"\nsource = "x"\n')  # fmt: skip
+    with pytest.raises(pk.InputError, match="infliximab_mg") as caught:
+        DosePrice.read(str(path), "infliximab", "iv")
+    assert len(caught.value.faults) == 2
+    with pytest.raises(pk.InputError, match="no such file"):
+        DosePrice.read("cheap.toml", "infliximab", "iv")
+
+
+def test_the_next_troughs_are_one_or_more(people, drug):
+    with pytest.raises(pk.InputError, match="give 1 or more"):
+        search_population(drug, people, AT_LEAST, small(), coming=0)
 
 
 def test_figure(people, drug, tmp_path):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
 
 
-def _figure(width: float, height: float) -> Any:
+def figure_of(width: float, height: float) -> Any:
+    """A Matplotlib figure of so many inches, without global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -66,7 +67,7 @@ def _unit(unit: str) -> str:
 
 def decomposition(found: Sequence[Contrast], path: Path) -> None:
     """What the assay saw, and what was there, in both arms; and the contrast in two parts."""
-    figure = _figure(12.0, 3.8)
+    figure = figure_of(12.0, 3.8)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     names = ("on schedule", "on demand")
     for group, contrast in enumerate(found):
@@ -100,7 +101,7 @@ def decomposition(found: Sequence[Contrast], path: Path) -> None:
 
 def titres(bins: Sequence[Bin], path: Path) -> None:
     """Escalation by titre."""
-    figure = _figure(6.5, 3.4)
+    figure = figure_of(6.5, 3.4)
     axis = figure.subplots()
     x = range(len(bins))
     axis.plot(x, [one.regained for one in bins], "o-", color=_BLUE, label="response regained")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pkmodel.uncertainty import parameter_sets
-from validation import contrast, pictures, sections, strategy_sections, titre
+from validation import contrast, forecasting, other_programs, pictures, sections, strategy_sections, titre
 from validation.case import figures
 from validation.page import Block, Heading, Picture, Table, Words, markdown, page
 from validation.predict import differences, pooled, simulate_sets
@@ -20,8 +20,8 @@ from validation.velayos import velayos
 _HERE = Path(__file__).parent
 _TITLE = "Validation: what the antibodies predict of the literature"
 
-FULL = {"sets": 40, "patients": 1000, "single": 4000}
-QUICK = {"sets": 8, "patients": 250, "single": 600}
+FULL = {"sets": 40, "patients": 1000, "single": 4000, "ranked": 1000, "forecast": 2000}
+QUICK = {"sets": 8, "patients": 250, "single": 600, "ranked": 100, "forecast": 100}
 
 
 def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, workers: int | None = None) -> list[Path]:
@@ -50,6 +50,8 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
     pictures.forest(found, folder / "forest.png")
     pictures.decomposition(parts, folder / "contrast.png")
     pictures.titres(bins, folder / "titre.png")
+    say("estimates and forecasts for single patients")
+    singles = forecasting.study_forecasts(ranked=effort["ranked"], forecast=effort["forecast"], workers=workers)
     blocks = [
         *_head(found, len(sets), effort["patients"], quick),
         *sections.review(found),
@@ -64,11 +66,14 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *sections.ratios(found),
         *sections.alternatives(best, effort["single"] // 2),
         *sections.identifiability(),
+        *forecasting.section(singles, folder),
+        *other_programs.section(other_programs.compare()),
     ]
     written = [folder / "REPORT.md", folder / "report.html"]
     written[0].write_text(markdown(blocks), encoding="utf-8")
     written[1].write_text(page(blocks, _TITLE, folder), encoding="utf-8")
-    return [*written, *(folder / name for name in ("forest.png", "contrast.png", "titre.png"))]
+    drawn = ("forest.png", "contrast.png", "titre.png", "ranks.png", "ranks-ecdf.png")
+    return [*written, *(folder / name for name in drawn)]
 
 
 def tally(found: Sequence[Prediction]) -> tuple[int, int, int, int]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from pkmodel.drug import PopulationModel
 from pkmodel.errors import Fault, InputError
-from pkmodel.kernels import layout
 from pkmodel.kernels import records as at
 from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
 from pkmodel.regimen import resolve_route
@@ -96,7 +95,7 @@ def compile_plans(model: PopulationModel, plans: Sequence[Plan], *, occasions: i
     Raises
     ------
     InputError
-        If a covariate is missing, a route is not the model's, or the model has no closed form.
+        If a covariate is missing, or a route is not the model's.
     """
     arrays = model_arrays(model)
     iov = arrays["iov_sd"].size
@@ -138,9 +137,12 @@ def model_arrays(model: PopulationModel) -> dict[str, NDArray[Any]]:
     Raises
     ------
     InputError
-        For three compartments, saturable elimination or zero-order absorption, which estimation does not know.
+        For a model that is given by a function (:class:`pkmodel.OwnEquations`).
     """
-    _refuse_structure(model)
+    if hasattr(model, "equations"):
+        problem = f"'{model.name}' is given by a function, which estimation does not take"
+        remedy = "write it as a model file if that can say it; a function is simulated only (its .simulate)"
+        raise InputError.one(problem, remedy, key="model")
     varying = [name for name in COLUMN if model.iov.get(name, 0.0) > 0.0]
     residual = model.residual
     return {
@@ -150,15 +152,6 @@ def model_arrays(model: PopulationModel) -> dict[str, NDArray[Any]]:
         "iov_columns": np.array([COLUMN[name] for name in varying], np.int64),
         "residual": np.array([residual.proportional, residual.additive, residual.correlation], np.float64),
     }
-
-
-def _refuse_structure(model: PopulationModel) -> None:
-    if len(model.typical) > layout.N_THETA:
-        raise InputError.one(
-            f"{model.name} is a {model.structure} model",
-            "estimation knows one and two compartments with linear elimination and first-order absorption",
-            key="model",
-        )
 
 
 def _patient(
@@ -225,7 +218,7 @@ class _Epochs:
             raise InputError(self.faults)
         table = np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.used))
         present = ~np.isnan(table)
-        out = np.empty((len(self.rows), layout.N_THETA))
+        out = np.empty((len(self.rows), len(self.model.structure.parameters)))
         patterns, which = np.unique(present, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             rows = np.flatnonzero(which.ravel() == number)

@@ -49,7 +49,9 @@ class Estimate:
         Parameter to value (L/day, L, ...) with the covariates of the record's end and the effects of the last
         occasion that the levels inform.
     covariance
-        (z, z) Laplace covariance of ``z``: inverse of half the Hessian of the objective.
+        (z, z) Laplace covariance of ``z``: inverse of half the Hessian of the objective. It tells how sure the
+        estimate is; for draws take :func:`pkmodel.estimation.believe`, which corrects the Gaussian that this
+        covariance belongs to (lopsided where a level is below its limit).
     eta_covariance
         (eta, eta) the same for ``eta``.
     objective

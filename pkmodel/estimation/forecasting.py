@@ -81,6 +81,8 @@ class Forecast:
             attrs={
                 "models": ", ".join(estimate.model.name for estimate, _ in self.beliefs.parts),
                 "drawn_by": ", ".join(self.beliefs.methods),
+                "effective_share": ", ".join(f"{share:.2f}" for share in self.beliefs.effective),
+                "pareto_k": ", ".join(f"{shape:.2f}" for shape in self.beliefs.shapes),
             },
         )
 

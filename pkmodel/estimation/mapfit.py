@@ -15,7 +15,7 @@ from pkmodel.estimation.design import Plan, compile_plans
 from pkmodel.estimation.estimate import Estimate, Estimates, Mode
 from pkmodel.kernels import records as at
 from pkmodel.record import PatientRecord
-from pkmodel.structure import COLUMN, PARAMETERS
+from pkmodel.structure import COLUMN
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def fit(model: PopulationModel, record: PatientRecord, *, starts: int = 3, warm:
         eta=b.chol @ best[:d],
         occasion_days=plan.informed_occasions if b.iov_sd.size else (),
         kappa=best[d:].reshape(-1, b.iov_sd.size) * b.iov_sd if b.iov_sd.size else np.zeros((0, 0)),
-        parameters=_parameters(b, best),
+        parameters=_parameters(model, b, best),
         covariance=covariance,
         eta_covariance=eta_covariance,
         objective=float(found.objective[0]),
@@ -204,14 +204,14 @@ def _refuse(model: PopulationModel, starts: int) -> None:
         )
 
 
-def _parameters(b: at.Records, z: Floats) -> dict[str, float]:
+def _parameters(model: PopulationModel, b: at.Records, z: Floats) -> dict[str, float]:
     """Individual parameters at the end of the only patient's record."""
     d = b.eta_columns.size
     theta = b.typical[-1].copy()
     theta[b.eta_columns] *= np.exp(b.chol @ z[:d])
     if z.size > d:
         theta[b.iov_columns] *= np.exp(b.iov_sd * z[-b.iov_sd.size :])
-    return {name: float(theta[COLUMN[name]]) for name in PARAMETERS}
+    return {name: float(theta[COLUMN[name]]) for name in model.structure.parameters}
 
 
 def _modes(starts: Floats, objectives: Floats, best_objective: float, best: Floats, chol: Floats) -> tuple[Mode, ...]:

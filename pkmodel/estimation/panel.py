@@ -96,7 +96,7 @@ def follow(
     Raises
     ------
     InputError
-        If the model has no closed form.
+        If a patient's doses do not begin on day 0.
     KernelError
         If a patient cannot be estimated.
 

@@ -3,7 +3,7 @@
 The objective is S(z) = sum of l(f(z)) over levels + z'z, z being independent standard normals. Far from the minimum
 the Hessian is taken as J' E[l''] J + 2 I (Fisher scoring), which is positive definite by construction; near it
 as J' l'' J + sum l' d2f/dz2 + 2 I, which is exact. Derivatives of f are finite differences: f is closed form, good to
-1e-15, and z is scaled by its prior, so that the step needs no tuning.
+1e-15 (where it is not, to the integrator's tolerance), and z is scaled by its prior, so that the step needs no tuning.
 
 Sources: More JJ. The Levenberg-Marquardt algorithm. Lecture Notes in Mathematics 1978;630:105-16; Nielsen HB.
 Damping parameter in Marquardt's method. IMM-REP-1999-05 (the update of the damping).
@@ -16,14 +16,14 @@ import math
 import numba
 import numpy as np
 
-from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.likelihood import of_level
-from pkmodel.kernels.prediction import walk
+from pkmodel.kernels.prediction import is_integrated, room, walk
 from pkmodel.kernels.slopes import N_WORK, jacobian_of
 
 CONVERGED, TOO_MANY_STEPS, NO_PREDICTION = range(3)
-_CURVE_STEP = 1e-3  # second differences: truncation 1e-7, rounding 1e-9 of f
+# steps of second differences: truncation 1e-7, rounding 1e-9 of f; where f is integrated it is good to about 1e-8 only
+_CURVE_STEP, _CURVE_STEP_INTEGRATED = 1e-3, 3e-3
 CLOSE = 1e-3  # a step of this length (in prior standard deviations) hands over to Newton
 _SETTLED = 0.1  # a step of this length ends the search with one coordinate held
 _MOST = 40  # steps of scoring; where it crawls (a valley between two minima) Newton goes on from there
@@ -31,9 +31,9 @@ _MOST_NEWTON = 100
 
 
 @jit()
-def objective(b, patient, z, f, eta, theta):
+def objective(b, patient, z, f, eta, work):
     """S(z); infinite where a level has no density."""
-    walk(b, patient, z, f, eta, theta)
+    walk(b, patient, z, f, eta, work)
     total = 0.0
     for k in range(z.size):
         total += z[k] * z[k]
@@ -44,11 +44,11 @@ def objective(b, patient, z, f, eta, theta):
 
 
 @jit()
-def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work):
+def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, carried, nearby, work):
     """Gradient and Fisher-scoring Hessian at z, whose predictions f are known."""
     d, first = z.size, b.level_offsets[patient]
     n = b.level_offsets[patient + 1] - first
-    jacobian_of(b, patient, z, f, shifted, jacobian, eta, theta, carried, work)
+    jacobian_of(b, patient, z, f, shifted, jacobian, eta, carried, nearby, work)
     for a in range(d):
         gradient[a] = 2.0 * z[a]
         for c in range(a + 1):
@@ -65,18 +65,18 @@ def _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, et
 
 
 @jit()
-def _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, theta):
+def _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, work):
     """Gradient and exact Hessian at z; ``plus`` and ``minus`` are (z, level) work space."""
     d, first = z.size, b.level_offsets[patient]
     n = b.level_offsets[patient + 1] - first
-    h = _CURVE_STEP
-    walk(b, patient, z, f, eta, theta)
+    h = _CURVE_STEP_INTEGRATED if is_integrated(b) else _CURVE_STEP
+    walk(b, patient, z, f, eta, work)
     for a in range(d):
         kept = z[a]
         z[a] = kept + h
-        walk(b, patient, z, plus[a], eta, theta)
+        walk(b, patient, z, plus[a], eta, work)
         z[a] = kept - h
-        walk(b, patient, z, minus[a], eta, theta)
+        walk(b, patient, z, minus[a], eta, work)
         z[a] = kept
     for a in range(d):
         gradient[a] = 2.0 * z[a]
@@ -89,7 +89,7 @@ def _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, theta
         for c in range(a):
             kept_a, kept_c = z[a], z[c]
             z[a], z[c] = kept_a + h, kept_c + h
-            walk(b, patient, z, shifted, eta, theta)
+            walk(b, patient, z, shifted, eta, work)
             total = 0.0
             for i in range(n):
                 _, slope, curve, _ = of_level(b.level[first + i], b.lloq[first + i], f[i], b.residual)
@@ -97,7 +97,7 @@ def _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, theta
                 total += slope * bend / (2.0 * h * h)
                 total += curve * (plus[a, i] - minus[a, i]) * (plus[c, i] - minus[c, i]) / (4.0 * h * h)
             z[a], z[c] = kept_a - h, kept_c - h
-            walk(b, patient, z, shifted, eta, theta)
+            walk(b, patient, z, shifted, eta, work)
             z[a], z[c] = kept_a, kept_c
             for i in range(n):
                 _, slope, _, _ = of_level(b.level[first + i], b.lloq[first + i], f[i], b.residual)
@@ -158,16 +158,16 @@ def search(b, patient, z, levels, held, close):
     jacobian = np.empty((levels, d))
     gradient, step, trial = np.empty(d), np.empty(d), np.empty(d)
     hessian, factor = np.empty((d, d)), np.empty((d, d))
-    eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
-    carried, work = np.empty((d, 2)), np.empty(N_WORK)
-    best = objective(b, patient, z, f, eta, theta)
+    eta, work = np.empty(b.eta_columns.size), np.empty(room(b, patient))
+    carried, nearby = np.empty((d, 2)), np.empty(N_WORK)
+    best = objective(b, patient, z, f, eta, work)
     damping, growth = 1e-3, 2.0
     fresh = False
     for _ in range(_MOST):
         if not best < math.inf:
             return NO_PREDICTION, best
         if not fresh:
-            _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work)
+            _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, carried, nearby, work)
             if held >= 0:
                 _hold(gradient, hessian, held)
             fresh = True
@@ -183,7 +183,7 @@ def search(b, patient, z, levels, held, close):
         shorten = min(1.0, 2.0 / longest) if longest > 0.0 else 1.0
         for a in range(d):
             trial[a] = z[a] - shorten * step[a]
-        value = objective(b, patient, trial, shifted, eta, theta)
+        value = objective(b, patient, trial, shifted, eta, work)
         if value <= best:
             gain = (best - value) / max(foreseen, 1e-300)
             for a in range(d):
@@ -214,11 +214,11 @@ def search(b, patient, z, levels, held, close):
 def fisher(b, patient, z, levels, hessian):
     """Fisher-scoring Hessian at z (lower triangle)."""
     f, shifted = np.empty(levels), np.empty(levels)
-    eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
-    walk(b, patient, z, f, eta, theta)
+    eta, work = np.empty(b.eta_columns.size), np.empty(room(b, patient))
+    walk(b, patient, z, f, eta, work)
     jacobian, gradient = np.empty((levels, z.size)), np.empty(z.size)
-    carried, work = np.empty((z.size, 2)), np.empty(N_WORK)
-    _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, theta, carried, work)
+    carried, nearby = np.empty((z.size, 2)), np.empty(N_WORK)
+    _normal_equations(b, patient, z, f, shifted, jacobian, gradient, hessian, eta, carried, nearby, work)
 
 
 @jit(allocates=True)
@@ -229,10 +229,10 @@ def polish(b, patient, z, levels, hessian):
     plus, minus = np.empty((d, levels)), np.empty((d, levels))
     gradient, step, trial = np.empty(d), np.empty(d), np.empty(d)
     factor = np.empty((d, d))
-    eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
-    best = objective(b, patient, z, f, eta, theta)
+    eta, work = np.empty(b.eta_columns.size), np.empty(room(b, patient))
+    best = objective(b, patient, z, f, eta, work)
     for _ in range(_MOST_NEWTON):
-        _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, theta)
+        _exact(b, patient, z, f, plus, minus, shifted, gradient, hessian, eta, work)
         damping = 0.0
         while not cholesky(hessian, factor, damping):
             # a saddle, or the shoulder of a hill: lean on the diagonal, which is then not positive either
@@ -248,7 +248,7 @@ def polish(b, patient, z, levels, hessian):
                 longest = max(longest, abs(length * step[a]))
             if longest < 1e-7:
                 return CONVERGED, best
-            value = objective(b, patient, trial, shifted, eta, theta)
+            value = objective(b, patient, trial, shifted, eta, work)
             if value <= best + 1e-12 * abs(best):
                 break
             length *= 0.5

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.estimate import TOO_MANY_STEPS, cholesky, fisher, polish, search, solve
-from pkmodel.kernels.prediction import walk
+from pkmodel.kernels.prediction import room, walk
 
 _CLOSE = 1e-4  # a step of this length ends the search
 
@@ -54,15 +53,15 @@ def follow_serial(b, z, covariance, objectives, status):
 def predict_parallel(b, z, out):
     """Predictions (patient, draw, sample) for random effects (patient, draw, z)."""
     for patient in numba.prange(z.shape[0]):
-        eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+        eta, work = np.empty(b.eta_columns.size), np.empty(room(b, patient))
         for draw in range(z.shape[1]):
-            walk(b, patient, z[patient, draw], out[patient, draw], eta, theta)
+            walk(b, patient, z[patient, draw], out[patient, draw], eta, work)
 
 
 @jit(allocates=True)
 def predict_serial(b, z, out):
     """As :func:`predict_parallel` on the calling thread; the same bits."""
     for patient in range(z.shape[0]):
-        eta, theta = np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+        eta, work = np.empty(b.eta_columns.size), np.empty(room(b, patient))
         for draw in range(z.shape[1]):
-            walk(b, patient, z[patient, draw], out[patient, draw], eta, theta)
+            walk(b, patient, z[patient, draw], out[patient, draw], eta, work)

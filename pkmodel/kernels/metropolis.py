@@ -19,10 +19,10 @@ import math
 
 import numpy as np
 
-from pkmodel.kernels import layout as at
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.estimate import cholesky, objective
 from pkmodel.kernels.philox import normal_quantile, uniform_at
+from pkmodel.kernels.prediction import room
 
 FREEDOM = 6  # of the t distribution: its chi-square is twice a sum of three exponentials
 _PRIOR = 0.2  # share of the prior in the mixture
@@ -106,14 +106,14 @@ def chain(b, patient, z, centre, covariance, warmup, seed, stream, number, repli
     """
     d = z.size
     levels = b.level_offsets[patient + 1] - b.level_offsets[patient]
-    f, eta, theta = np.empty(levels), np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+    f, eta, space = np.empty(levels), np.empty(b.eta_columns.size), np.empty(room(b, patient))
     trial, normal, mean, work = np.empty(d), np.empty(d), z.copy(), np.empty(d)
     walking, fixed = np.empty((d, d)), np.empty((d, d))
     cholesky(covariance, fixed, 0.0)
     cholesky(covariance, walking, 0.0)
     peak = log_peak(fixed)
     log_scale = math.log(2.38 / math.sqrt(d))
-    now = objective(b, patient, z, f, eta, theta)
+    now = objective(b, patient, z, f, eta, space)
     accepted = np.zeros(2)
     for step in range(warmup + draws.shape[0]):
         first = step * (d + _NUMBERS)
@@ -124,7 +124,7 @@ def chain(b, patient, z, centre, covariance, warmup, seed, stream, number, repli
             _from_mixture(seed, first + d + 1, stream, number, replicate, normal, centre, fixed, trial)
         else:
             _displace(walking, normal, math.exp(log_scale), z, trial)
-        value = objective(b, patient, trial, f, eta, theta)
+        value = objective(b, patient, trial, f, eta, space)
         if independent:
             gain = log_weight(trial, value, centre, fixed, peak, work) - log_weight(z, now, centre, fixed, peak, work)
         else:
@@ -158,7 +158,7 @@ def propose(b, patient, centre, covariance, seed, stream, replicate, draws, log_
     """
     d = centre.size
     levels = b.level_offsets[patient + 1] - b.level_offsets[patient]
-    f, eta, theta = np.empty(levels), np.empty(b.eta_columns.size), np.empty(at.N_THETA)
+    f, eta, space = np.empty(levels), np.empty(b.eta_columns.size), np.empty(room(b, patient))
     normal, work, factor = np.empty(d), np.empty(d), np.empty((d, d))
     cholesky(covariance, factor, 0.0)
     peak = log_peak(factor)
@@ -166,5 +166,5 @@ def propose(b, patient, centre, covariance, seed, stream, replicate, draws, log_
         for a in range(d):
             normal[a] = normal_quantile(uniform_at(seed, a, stream, row, replicate))
         _from_mixture(seed, d, stream, row, replicate, normal, centre, factor, draws[row])
-        value = objective(b, patient, draws[row], f, eta, theta)
+        value = objective(b, patient, draws[row], f, eta, space)
         log_weights[row] = log_weight(draws[row], value, centre, factor, peak, work)

@@ -1,8 +1,6 @@
-"""From random effects to predicted levels: one patient's record walked once, in closed form.
+"""From random effects to predicted levels: one patient's record walked once, in closed form where there is one.
 
-Random effects are carried as independent standard normals z: the between-subject etas are ``chol z`` (omega =
-chol chol'), followed by one block of ``iov_sd z`` for each occasion. A parameter is its typical value of the day
-times exp(eta + kappa).
+Models without one are integrated (:mod:`pkmodel.kernels.integrated`); their typical parameters have more columns.
 """
 
 from __future__ import annotations
@@ -14,56 +12,39 @@ import numpy as np
 from pkmodel.kernels import layout as at
 from pkmodel.kernels import linear
 from pkmodel.kernels._jit import jit
+from pkmodel.kernels.individual import etas, individual, lag_of
+from pkmodel.kernels.integrated import integrated, space
 from pkmodel.kernels.records import BOLUS, EPOCH, INFUSION, INFUSION_END, OCCASION, RESET, SAMPLE
 
 
 @jit()
-def etas(b, z, eta):
-    """Between-subject random effects from standard normals."""
-    for i in range(b.eta_columns.size):
-        total = 0.0
-        for j in range(i + 1):
-            total += b.chol[i, j] * z[j]
-        eta[i] = total
+def is_integrated(b):
+    """Whether the model has no closed form."""
+    return b.typical.shape[1] > at.N_THETA
 
 
 @jit()
-def individual(b, epoch, occasion, z, eta, theta):
-    """Parameters of an epoch and an occasion."""
-    for j in range(theta.size):
-        theta[j] = b.typical[epoch, j]
-    for i in range(b.eta_columns.size):
-        theta[b.eta_columns[i]] *= math.exp(eta[i])
-    first = b.eta_columns.size + occasion * b.iov_columns.size
-    # occasions after the last one with random effects of its own stay at their typical value
-    if first + b.iov_columns.size <= z.size:
-        for i in range(b.iov_columns.size):
-            theta[b.iov_columns[i]] *= math.exp(b.iov_sd[i] * z[first + i])
+def room(b, patient):
+    """Numbers of work space that :func:`walk` needs for a patient."""
+    return space(b, patient) if is_integrated(b) else at.N_THETA
 
 
 @jit()
-def lag_of(b, epoch, occasion, z, eta):
-    """Absorption lag of an epoch and an occasion."""
-    lag = b.typical[epoch, at.LAG]
-    for i in range(b.eta_columns.size):
-        if b.eta_columns[i] == at.LAG:
-            lag *= math.exp(eta[i])
-    first = b.eta_columns.size + occasion * b.iov_columns.size
-    if first + b.iov_columns.size <= z.size:
-        for i in range(b.iov_columns.size):
-            if b.iov_columns[i] == at.LAG:
-                lag *= math.exp(b.iov_sd[i] * z[first + i])
-    return lag
+def walk(b, patient, z, f, eta, work):
+    """Predicted free drug (mg/L) at the samples of a patient with random effects ``z``, into ``f``; ``eta`` and
+    ``work`` (:func:`room` numbers) are work space."""
+    if is_integrated(b):
+        integrated(b, patient, z, f, eta, work)
+    else:
+        closed_form(b, patient, z, f, eta, work)
 
 
 @jit()
-def walk(b, patient, z, f, eta, theta):
-    """Predicted free drug (mg/L) at the samples of a patient with random effects ``z``, into ``f``.
+def closed_form(b, patient, z, f, eta, theta):
+    """As :func:`walk`, by sums of exponentials.
 
     A dose into the depot waits for the lag of the moment at which it is given, as in the simulator; of two doses
     the later one never overtakes the earlier. F is that of the arrival. A reset cancels what still waits.
-
-    ``eta`` and ``theta`` are work space; ``theta`` is left at the parameters of the last entry.
     """
     etas(b, z, eta)
     j, stop = b.entry_offsets[patient], b.entry_offsets[patient + 1]
@@ -136,6 +117,6 @@ def walk(b, patient, z, f, eta, theta):
 def predict(b, patient, draws, out):
     """Predictions of one patient's samples, (draw, sample), for many sets of random effects (draw, z)."""
     eta = np.empty(b.eta_columns.size)
-    theta = np.empty(at.N_THETA)
+    work = np.empty(room(b, patient))
     for row in range(draws.shape[0]):
-        walk(b, patient, draws[row], out[row], eta, theta)
+        walk(b, patient, draws[row], out[row], eta, work)

@@ -14,30 +14,34 @@ import math
 from pkmodel.kernels import layout as at
 from pkmodel.kernels import linear
 from pkmodel.kernels._jit import jit
-from pkmodel.kernels.prediction import etas, individual, walk
+from pkmodel.kernels.individual import etas, individual
+from pkmodel.kernels.prediction import is_integrated, walk
 from pkmodel.kernels.records import BOLUS, EPOCH, INFUSION, INFUSION_END, OCCASION, RESET, SAMPLE
 
-_STEP = 1e-7  # forward differences: in z of a walk, in the logarithm of a parameter of an interval
+# steps of forward differences: in z of a walk, in the logarithm of a parameter of an interval; where the prediction is
+# integrated it is good to about 1e-8 only
+_STEP, _STEP_INTEGRATED = 1e-7, 1e-4
 _COLUMNS = 4  # CL, V1, Q, V2: what disposition depends on
 N_WORK = 7 * _COLUMNS  # numbers of work space beside the sensitivities
 
 
 @jit()
-def jacobian_of(b, patient, z, f, shifted, jacobian, eta, theta, carried, work):
+def jacobian_of(b, patient, z, f, shifted, jacobian, eta, carried, nearby, work):
     """Derivatives (level, z) of the levels, whose predictions at z are f.
 
-    ``carried`` is (z, 2) and ``work`` (N_WORK,) work space.
+    ``carried`` is (z, 2), ``nearby`` (N_WORK,) and ``work`` (:func:`pkmodel.kernels.prediction.room`,) work space.
     """
-    if b.depot_offsets[patient] == b.depot_offsets[patient + 1]:
-        _in_one_walk(b, patient, z, jacobian, eta, theta, carried, work)
+    if not is_integrated(b) and b.depot_offsets[patient] == b.depot_offsets[patient + 1]:
+        _in_one_walk(b, patient, z, jacobian, eta, work[: at.N_THETA], carried, nearby)
         return
+    h = _STEP_INTEGRATED if is_integrated(b) else _STEP
     for a in range(z.size):
         kept = z[a]
-        z[a] = kept + _STEP
-        walk(b, patient, z, shifted, eta, theta)
+        z[a] = kept + h
+        walk(b, patient, z, shifted, eta, work)
         z[a] = kept
         for i in range(f.size):
-            jacobian[i, a] = (shifted[i] - f[i]) / _STEP
+            jacobian[i, a] = (shifted[i] - f[i]) / h
 
 
 @jit()

@@ -90,7 +90,7 @@ def _untouched(y, state):
 
 
 @jit(forceinline=True)
-def _interval(row, theta, state, response, subject, t, t1, times, k, out):
+def interval(row, theta, state, response, subject, t, t1, times, k, out):
     """Carry one patient from t to t1 without an event: (status, next output)."""
     p = _parameters(theta, state, response, subject)
     v, k_e, level = theta[at.V1], response[at.K_EFFECT], response[at.E_RELAPSE]
@@ -167,7 +167,7 @@ def _patient(
     while True:
         t1 = ev_time[j] if j < stop else until
         if t1 > t:
-            code, k = _interval(row, theta[row], state[row], response, subject[row], t, t1, times, k, out)
+            code, k = interval(row, theta[row], state[row], response, subject[row], t, t1, times, k, out)
             if code != at.OK:
                 return code
             t = t1

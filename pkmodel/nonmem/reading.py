@@ -19,7 +19,7 @@ from pkmodel.nonmem.columns import COMMENT, RESERVED, Column, read_header
 Floats = NDArray[np.float64]
 
 MISSING = ("", ".")
-NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 """What a cell may hold; Python's ``float`` also takes "1_000" and digits of other scripts."""
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _COMMENT_MARKS = ("C", "@", "#")
@@ -188,7 +188,7 @@ def _number(cell: str) -> float | str:
 
 
 def _remedy(cell: str) -> str:
-    if re.fullmatch(r"[+-]?\d+,\d+", cell):
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell):
         return "write a decimal point"
     if cell.startswith("<"):
         return "write BLQ 1 and the limit in LLOQ"

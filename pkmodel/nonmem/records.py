@@ -203,7 +203,7 @@ def table_of_records(patients: Sequence[PatientRecord], model: PopulationModel, 
 
 def _numbers(patients: Sequence[PatientRecord]) -> list[int]:
     texts = [one.id for one in patients]
-    if all(text.isdecimal() for text in texts) and len({int(text) for text in texts}) == len(texts):
+    if all(text.isascii() and text.isdecimal() for text in texts) and len({int(text) for text in texts}) == len(texts):
         return [int(text) for text in texts]
     warnings.warn(f"IDs become numbers in a table: {texts[0]} is 1, and so on", PkWarning, stacklevel=3)
     return list(range(1, len(texts) + 1))

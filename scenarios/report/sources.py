@@ -33,8 +33,7 @@ class Source:
 
 def sources(scenario: Scenario, window: TargetWindow) -> list[Source]:
     """All parts of a scenario that have an origin, the drug model first."""
-    from pkmodel import library
-    from pkmodel.antibody import Immunogenicity
+    from pkmodel import antibody, library
     from pkmodel.response import Response
     from scenarios.cohorts import Cohort
     from scenarios.observe import Laboratory
@@ -42,12 +41,16 @@ def sources(scenario: Scenario, window: TargetWindow) -> list[Source]:
     model = library.load(scenario.model)
     laboratory = Laboratory.load(scenario.assays, scenario.drug)
     cohort = Cohort.load(scenario.cohort)
-    antibodies = Immunogenicity.load(scenario.immunogenicity)
+    antibodies = antibody.layer(scenario.immunogenicity)
     response = Response.load(scenario.drug)
     own = {str(path): path.name for path in scenario.files.values()}
     found = [
         Source(what="Drug model", name=model.name, text=_cited(model.citation, model.title), doi=model.citation.doi),
-        Source(what="Antibody formation", name=antibodies.name, text=antibodies.status),
+        Source(
+            what="Antibody formation",
+            name="none" if antibodies is None else antibodies.name,
+            text="not simulated" if antibodies is None else antibodies.status,
+        ),
         Source(what="Response and its loss", name=response.name, text=response.status),
         Source(what="Patients", name=own.get(cohort.name, cohort.name), text=f"{cohort.title}; {cohort.status}"),
         Source(what="Target window", name=window.name, text=_with_status(window.source, window.status)),

@@ -11,10 +11,11 @@ from scenarios.whatif.choosing import Choice, choose_cells
 from scenarios.whatif.grid import Grid, Limits, Option, load_grid
 from scenarios.whatif.patient import search_patient
 from scenarios.whatif.population import search_population
+from scenarios.whatif.pricing import DosePrice
 from scenarios.whatif.ranking import Ranking
 from scenarios.whatif.steady import choose_steady
 
 __all__ = [
-    "Choice", "Grid", "Limits", "Option", "Ranking", "choose_cells", "choose_steady", "load_grid",
+    "Choice", "DosePrice", "Grid", "Limits", "Option", "Ranking", "choose_cells", "choose_steady", "load_grid",
     "search_patient", "search_population", "sentence",
 ]  # fmt: skip

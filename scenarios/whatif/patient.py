@@ -21,7 +21,8 @@ from pkmodel.record import CovariateCourse, DoseRecord, PatientRecord
 from pkmodel.windows import TargetWindow
 from scenarios.whatif.grid import Grid, Limits, Option
 from scenarios.whatif.outlook import Line, Outcome, trough_days
-from scenarios.whatif.population import HORIZON_D, check
+from scenarios.whatif.population import COMING, HORIZON_D, check
+from scenarios.whatif.pricing import DosePrice
 from scenarios.whatif.ranking import Ranking, rank
 
 Floats = NDArray[np.float64]
@@ -44,7 +45,8 @@ def search_patient(
     immunogenicity: Immunogenicity | None = None,
     draws: int = 500,
     seed: int = 1,
-    price: float | None = None,
+    price: DosePrice | None = None,
+    coming: int = COMING,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Ranking, Estimate]:
     """Estimate one patient and evaluate every cell of a grid on the same draws from the posterior.
@@ -60,7 +62,7 @@ def search_patient(
         (:func:`pkmodel.estimation.risk.antibody_risk`).
     draws
         From the posterior (:func:`pkmodel.estimation.beliefs.believe`), the same in every cell.
-    target, grid, probability, limits, price, progress
+    target, grid, probability, limits, price, coming, progress
         As in :func:`scenarios.whatif.search_population`.
 
     Returns
@@ -93,7 +95,8 @@ def search_patient(
             progress((number + 1) / len(options))
     ranking = rank(
         options, outcomes, np.full(draws, weight), target, grid, limits or grid.limits, probability=probability,
-        today=today, price=price, who=f"Patient {patient.record.id}, {draws:,} draws from the posterior",
+        today=today, price=price, coming=coming,
+        who=f"Patient {patient.record.id}, {draws:,} draws from the posterior",
         model=model.name,
     )  # fmt: skip
     return ranking, estimate

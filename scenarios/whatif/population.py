@@ -20,12 +20,15 @@ from pkmodel.units import Amount
 from pkmodel.windows import TargetWindow
 from scenarios.whatif.grid import Grid, Limits, Option
 from scenarios.whatif.outlook import Line, Outcome, trough_days
+from scenarios.whatif.pricing import DosePrice
 from scenarios.whatif.ranking import Ranking, rank
 
 Floats = NDArray[np.float64]
 
 HORIZON_D = 364.0
 """Maintenance that is looked at, days."""
+COMING = 3
+"""Troughs whose share in the window is told by itself."""
 IMMUNOMODULATOR = "thiopurine"
 
 
@@ -39,7 +42,8 @@ def search_population(
     limits: Limits | None = None,
     immunogenicity: Immunogenicity | None = None,
     seed: int = 1,
-    price: float | None = None,
+    price: DosePrice | None = None,
+    coming: int = COMING,
     progress: Callable[[float], None] | None = None,
     threads: int | None = None,
 ) -> Ranking:
@@ -63,7 +67,10 @@ def search_population(
     seed
         Of all random numbers; the same in every cell.
     price
-        Of one vial or pen; None where it is not known.
+        None where it is not known.
+    coming
+        Number of the first maintenance troughs whose share in the window is told by itself: what comes next, from
+        today's state on.
     progress
         Called with the share done.
 
@@ -92,7 +99,7 @@ def search_population(
             progress((number + 1) / len(options))
     return rank(
         options, outcomes, weight, target, grid, limits or grid.limits, probability=probability, today=grid.usual,
-        price=price, who=f"{len(patients):,} virtual patients", model=model.name,
+        price=price, coming=coming, who=f"{len(patients):,} virtual patients", model=model.name,
     )  # fmt: skip
 
 

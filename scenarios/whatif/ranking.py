@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pkmodel.errors import InputError
 from pkmodel.windows import TargetWindow
 from scenarios.intervals import Interval, Share
 from scenarios.whatif.choosing import choose_cells
 from scenarios.whatif.grid import DAYS_PER_YEAR, Grid, Limits, Option, weeks_text
 from scenarios.whatif.outlook import Outcome
+from scenarios.whatif.pricing import DosePrice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,8 @@ Floats = NDArray[np.float64]
 
 COLUMNS = (
     "rank", "dose", "interval_weeks", "immunomodulator", "probability", "low", "high", "below", "above",
-    "share_in_window", "median_trough", "mg_per_year", "antibody_risk", "cost_per_year", "pareto", "allowed", "today",
+    "share_in_window", "share_next", "median_trough", "mg_per_year", "antibody_risk", "cost_per_year", "pareto",
+    "allowed", "today",
 )  # fmt: skip
 
 
@@ -44,6 +47,8 @@ class Cell:
         Share below and above the window.
     share
         Mean share of all maintenance troughs in the window.
+    next_share
+        Mean share of the next few (``Ranking.coming``) of them: what is to be expected soon, not at steady state.
     median
         Median trough at the horizon, mg/L.
     drug
@@ -51,7 +56,7 @@ class Cell:
     antibody_risk
         Share with antibodies by the horizon; NaN without the antibody layer.
     cost
-        Per patient and year, vials opened times price; NaN where no price is known.
+        Per patient and year; NaN where no price is known.
     refused
         Why it is not allowed; empty if it is.
     pareto
@@ -64,6 +69,7 @@ class Cell:
     below: float
     above: float
     share: float
+    next_share: float
     median: float
     drug: float
     antibody_risk: float
@@ -86,8 +92,10 @@ class Ranking:
         What was asked.
     met
         Whether the first cell reaches it.
-    who, model
-        For captions.
+    coming
+        Number of troughs that ``Cell.next_share`` counts.
+    who, model, money
+        For captions: patients, model, and what prices mean.
     """
 
     cells: tuple[Cell, ...]
@@ -95,8 +103,10 @@ class Ranking:
     target: TargetWindow
     probability: float
     met: bool
+    coming: int
     who: str
     model: str
+    money: str = ""
 
     @property
     def best(self) -> Cell | None:
@@ -126,8 +136,8 @@ class Ranking:
         got = cell.probability
         return (
             number, str(cell.option.dose), cell.option.interval / 7.0, cell.option.immunomodulator, got.estimate,
-            got.low, got.high, cell.below, cell.above, cell.share, cell.median, cell.drug, cell.antibody_risk,
-            cell.cost, cell.pareto, cell.refused or "yes", cell.option == self.today,
+            got.low, got.high, cell.below, cell.above, cell.share, cell.next_share, cell.median, cell.drug,
+            cell.antibody_risk, cell.cost, cell.pareto, cell.refused or "yes", cell.option == self.today,
         )  # fmt: skip
 
 
@@ -141,13 +151,22 @@ def rank(
     *,
     probability: float,
     today: Option | None,
-    price: float | None,
+    price: DosePrice | None,
+    coming: int,
     who: str,
     model: str,
 ) -> Ranking:
-    """Put evaluated cells in order; see :class:`Ranking`."""
+    """Put evaluated cells in order; see :class:`Ranking`.
+
+    Raises
+    ------
+    InputError
+        If ``coming`` is not positive.
+    """
+    if coming < 1:
+        raise InputError.one(f"the next {coming} troughs", "give 1 or more", key="coming")
     cells = [
-        _cell(option, outcome, weight, target, grid, limits, price)
+        _cell(option, outcome, weight, target, grid, limits, price, coming)
         for option, outcome in zip(options, outcomes, strict=True)
     ]
     front = _front(cells)
@@ -160,8 +179,8 @@ def rank(
         np.array([not cell.refused for cell in cells]),
     )
     return Ranking(
-        cells=tuple(ordered), today=today, target=target, probability=probability, met=bool(chosen.met[0]), who=who,
-        model=model,
+        cells=tuple(ordered), today=today, target=target, probability=probability, met=bool(chosen.met[0]),
+        coming=coming, who=who, model=model, money="" if price is None else price.money,
     )  # fmt: skip
 
 
@@ -173,7 +192,7 @@ def _place(cell: Cell, asked: float) -> tuple[bool, bool, float, float]:
 
 def _cell(
     option: Option, outcome: Outcome, weight: Floats, target: TargetWindow, grid: Grid, limits: Limits,
-    price: float | None,
+    price: DosePrice | None, coming: int,
 ) -> Cell:  # fmt: skip
     where = target.classify(outcome.troughs)
     last = where[:, -1]
@@ -187,11 +206,12 @@ def _cell(
         below=float(np.mean(last < 0)),
         above=float(np.mean(last > 0)),
         share=float(np.mean(where == 0)),
+        next_share=float(np.mean(where[:, :coming] == 0)),
         median=float(np.median(outcome.troughs[:, -1])),
         # to the microgram: equal amounts must tie, whatever their last digits
         drug=round(float(np.mean(milligrams)) * per_year, 3),
         antibody_risk=outcome.antibody_risk,
-        cost=math.nan if price is None else price * float(np.mean(vials)) * per_year,
+        cost=math.nan if price is None else price.of_dose(float(np.mean(milligrams)), float(np.mean(vials))) * per_year,
         refused=limits.refuse(option, weight),
     )
 
@@ -219,7 +239,8 @@ def table_lines(ranking: Ranking, count: int = 10) -> list[str]:
         shown.append(today)
     risk = any(not math.isnan(cell.antibody_risk) for cell in shown)
     cost = any(not math.isnan(cell.cost) for cell in shown)
-    head = ["dose", "every", "immuno-", "in window", "(95 % MC)", "below", "above", "all troughs", "median", "mg/year"]
+    head = ["dose", "every", "immuno-", "in window", "(95 % MC)", "below", "above", "all troughs",
+            f"next {ranking.coming}", "median", "mg/year"]  # fmt: skip
     head += (["antibodies"] if risk else []) + (["cost/year"] if cost else []) + [""]
     rows = [head]
     for cell in shown:
@@ -229,7 +250,8 @@ def table_lines(ranking: Ranking, count: int = 10) -> list[str]:
         rows.append(
             [str(cell.option.dose), weeks_text(cell.option.interval), "yes" if cell.option.immunomodulator else "no",
              f"{100 * got.estimate:.1f} %", f"({100 * got.low:.1f}–{100 * got.high:.1f})", f"{100 * cell.below:.1f} %",
-             f"{100 * cell.above:.1f} %", f"{100 * cell.share:.1f} %", f"{cell.median:.2f}", f"{cell.drug:,.0f}"]
+             f"{100 * cell.above:.1f} %", f"{100 * cell.share:.1f} %",
+             f"{100 * cell.next_share:.1f} %", f"{cell.median:.2f}", f"{cell.drug:,.0f}"]
             + ([f"{100 * cell.antibody_risk:.1f} %"] if risk else [])
             + ([f"{cell.cost:,.0f}"] if cost else [])
             + [note.strip()]

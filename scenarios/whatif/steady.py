@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pkmodel.errors import InputError
 from pkmodel.kernels import layout as at
 from pkmodel.windows import TargetWindow
 from scenarios.whatif.choosing import Choice, choose_cells, line_probabilities
@@ -34,6 +35,11 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
     -------
     (patient, interval, draw)
 
+    Raises
+    ------
+    InputError
+        If the model has no such closed form (``theta`` then has more columns).
+
     Notes
     -----
     For "iv" the sum of the two exponentials of a two-compartment model, each as the geometric series of an endless
@@ -47,7 +53,10 @@ def steady_slopes(theta: Floats, intervals: Floats, duration: float, route: str)
 
     Where ka and s_i agree to 1e-6, ka is taken 1e-6 larger: equal rates would need a case of their own.
     """
-    patients, draws, _ = theta.shape
+    patients, draws, columns = theta.shape
+    if columns > at.N_THETA:
+        problem = "a steady state of a model with saturation, three compartments or zero-order absorption"
+        raise InputError.one(problem, "choose by search_patient, which forecasts", key="model")
     out = np.empty((patients, len(intervals), draws))
     cl, v1, q, v2 = (theta[:, :, column] for column in (at.CL, at.V1, at.Q, at.V2))
     k10, k12, k21 = cl / v1, q / v1, q / v2
