@@ -186,9 +186,7 @@ def test_a_wrong_number_is_told() -> None:
     """A pattern that matches nothing would make the tests of this file pass."""
     text = "a 1.2<!--a-->, b <= 0.30 (0.00–0.30)<!--b-->, c 1,234<!--c-->, d −0.05<!--d-->."
     numbers = {"a": "1.3 (1.1–1.5)", "b": "0.40 (0.10–0.50)", "c": "9 (8–10)"}
-    assert with_numbers(text, numbers) == (
-        "a 1.3<!--a-->, b 0.40 (0.10–0.50)<!--b-->, c 9<!--c-->, d −0.05<!--d-->."
-    )
+    assert with_numbers(text, numbers) == ("a 1.3<!--a-->, b 0.40 (0.10–0.50)<!--b-->, c 9<!--c-->, d −0.05<!--d-->.")
 
 
 @pytest.mark.slow
