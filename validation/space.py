@@ -57,7 +57,8 @@ FREE: tuple[Free, ...] = (
         0.6,
         "log",
         "day",
-        "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), seen for years (Steenholdt 2012)",
+        "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), seen for years (Steenholdt "
+        "2012)",
     ),
     Free(
         "imm_onset",
@@ -72,7 +73,14 @@ FREE: tuple[Free, ...] = (
     Free("hla_factor", 2.0, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
     Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
     Free("cutoff sponsor-bridging", 1.0, 1.0, "log", "mg/L", _WIDE),
-    Free("cutoff older-elisa", 1.69, 1.5, "log", "mg/L", "nominal limit of 1.69 ug/mL (from memory), very wide"),
+    Free(
+        "cutoff older-elisa",
+        1.69,
+        0.7,
+        "log",
+        "mg/L",
+        "nominal limit of 1.69 ug/mL of antibody (from memory), which binds one to two times its mass",
+    ),
     Free("cutoff idkmonitor", 0.05, 1.0, "log", "mg/L", _WIDE),
     Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
     Free("hill", 2.0, 0.5, "log", "1", "stated prior; one value for both drugs"),
