@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +45,7 @@ class Effort:
     rounds: int = 5
     batch: int = 96
     accurate: int = 2000
-    finalists: int = 24
+    finalists: int = 12
 
 
 def names() -> list[str]:
@@ -72,12 +72,17 @@ def goals() -> list[Target]:
 
 def simulate(point: tuple[float, ...], n: int) -> list[float]:
     """All goals at a point, from ``n`` patients; NaN for a point at which a study has nobody to count."""
+    return predicted(space.named(np.array(point)), n)
+
+
+def predicted(values: Mapping[str, float], n: int) -> list[float]:
+    """All goals at parameter values, in the order of :func:`names`."""
     known = figures()
     needed = set().union(*(arms_of(*known[name]) for name in names()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = space.parameters(space.named(np.array(point)), Parameters.shipped())
-        records = run_arms(needed, studies(), values, n, threads=1, seed=SEED)
+        parameters = space.parameters(values, Parameters.shipped())
+        records = run_arms(needed, studies(), parameters, n, threads=1, seed=SEED)
         return [predict(known[name][1], known[name][0], records).value for name in names()]
 
 
@@ -185,12 +190,12 @@ def text(points: Floats, values: Floats, effort: Effort, seed: int) -> str:
             "[[figure]]",
             f'id = "{found[j].name}"',
             f"accept = [{found[j].accept[0]:g}, {found[j].accept[1]:g}]",
-            f"best_point = {value:.3g}",
+            f"best_point = {value:.4g}",
             f"met = {'true' if inside[int(order.argmax()), j] else 'false'}",
             f"share_of_ties = {top[:, j].mean():.2f}  # of the points with that count, those that meet this figure",
         ]
     lines += ["", "[parameters]  # at the best point"]
-    lines += [f'"{name}" = {value:.4g}' for name, value in space.named(points[0]).items()]
+    lines += [f'"{name}" = {value!r}' for name, value in space.named(points[0]).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -61,6 +61,7 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *strategy_sections.testing(velayos(effort["single"])),
         *strategy_sections.reactions(checks(best, effort["single"])),
         *sections.wrong(found),
+        *sections.capacity(),
         *_contrast(parts, contrast.washout(best, effort["single"])),
         *_rescue(found, bins, arms),
         *sections.ratios(found),
