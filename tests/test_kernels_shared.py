@@ -92,7 +92,8 @@ def test_changes_when_the_fast_mode_is_long_gone(route):
 
     theta = pk.start(FAST, patients, pk.Draws(1)).theta
     gone = (theta[:, at.Q] / theta[:, at.V1] + theta[:, at.Q] / theta[:, at.V2]) * (moments % 56.0)
-    assert np.sum(gone > 600.0) > 10 and np.sum((gone > 300.0) & (gone < 500.0)) > 10
+    assert np.sum(gone > 600.0) > 10
+    assert np.sum((gone > 300.0) & (gone < 500.0)) > 10
     whole = run(times)
     change = pk.ClearanceChange(time=moments, factor=factor)
     assert error(whole, general(FAST, regimen, times, change, patients)) < 1e-10

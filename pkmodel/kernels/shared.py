@@ -21,9 +21,34 @@ from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import select
 from pkmodel.kernels.shared_change import change, hold, output_by_output, resume
 from pkmodel.kernels.shared_tables import (
-    AD, CL, E1, E2, EK, F, FIELDS, G1, G2, I1, I2, KA, LANES, P1, P2, PER_V, Q, RATE, ROW, V1, V2, WEIGHT, WHEN, Z1,
-    Z2, fill_tables, set_modes,
-)  # fmt: skip
+    AD,
+    CL,
+    E1,
+    E2,
+    EK,
+    FIELDS,
+    G1,
+    G2,
+    I1,
+    I2,
+    KA,
+    LANES,
+    P1,
+    P2,
+    PER_V,
+    RATE,
+    ROW,
+    V1,
+    V2,
+    WEIGHT,
+    WHEN,
+    Z1,
+    Z2,
+    F,
+    Q,
+    fill_tables,
+    set_modes,
+)
 from pkmodel.kernels.transpose import write_rows
 
 # what happens at the start of a segment
@@ -123,11 +148,13 @@ def _dispatch(a, b, out_table, out_time, end_row, m, tables, two, depot, infusio
 
 @jit()
 def _outputs(a, b, out_table, out_time, end_row, m, tables, two, depot, infusion, buffer):
+    """All outputs of a segment."""
     _dispatch(a, b, out_table, out_time, end_row, m, tables, two, depot, infusion, False, buffer)
 
 
 @jit()
 def _outputs_later(a, b, out_table, out_time, end_row, m, tables, two, depot, infusion, buffer):
+    """Each lane's outputs behind its change, in place of those that :func:`_outputs` left there."""
     _dispatch(a, b, out_table, out_time, end_row, m, tables, two, depot, infusion, True, buffer)
 
 

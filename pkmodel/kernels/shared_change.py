@@ -16,9 +16,40 @@ from __future__ import annotations
 from pkmodel.kernels._jit import jit
 from pkmodel.kernels.elementary import exp, select
 from pkmodel.kernels.shared_tables import (
-    AD, ALPHA, BETA, CL, E1, E2, EK, FAR, G1, G2, HELD1, HELD2, HELD_AD, HELD_RATE, I1, I2, LANES, NEW1, NEW2, NEW_AD,
-    P1, P2, PER_V, Q, RATE, SINCE, V1, V2, WHEN, Z1, Z2, fill_own, gap, set_modes,
-)  # fmt: skip
+    AD,
+    ALPHA,
+    BETA,
+    CL,
+    E1,
+    E2,
+    EK,
+    FAR,
+    G1,
+    G2,
+    HELD1,
+    HELD2,
+    HELD_AD,
+    HELD_RATE,
+    I1,
+    I2,
+    LANES,
+    NEW1,
+    NEW2,
+    NEW_AD,
+    P2,
+    PER_V,
+    RATE,
+    SINCE,
+    V1,
+    V2,
+    WHEN,
+    Z1,
+    Z2,
+    Q,
+    fill_own,
+    gap,
+    set_modes,
+)
 
 _REACH = 600.0  # exp(600) times any dose, and its inverse, are ordinary numbers
 
