@@ -71,13 +71,23 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _measurements(found: Sequence[Measurement]) -> str:
+    ours = {m.workload: m.ms for m in found if m.tool == "pkmodel"}
+
+    def of_medians(m: Measurement) -> float | None:
+        """Of the times in the table: pkmodel's was taken without the other tool in between."""
+        own = ours.get(m.workload)
+        return None if m.ratio is None or m.ms is None or not own else m.ms / own
+
     rows = [
-        [m.workload, m.tool, _number(m.ms), "1" if m.tool == "pkmodel" else _number(m.ratio),
+        [m.workload, m.tool, _number(m.ms), "1" if m.tool == "pkmodel" else _number(m.ratio), _number(of_medians(m)),
          "-" if m.error is None else f"{m.error:.1e}", f"{m.patients:,}" if m.patients else "-", m.note]
         for m in found
     ]  # fmt: skip
-    columns = ["workload", "tool", "ms per 1,000 patients", "times pkmodel", "max error", "patients", "note"]
-    return table(columns, rows, text=(0, 1, 6))
+    columns = [
+        "workload", "tool", "ms per 1,000 patients", "times pkmodel, pairs", "of medians", "max error", "patients",
+        "note",
+    ]  # fmt: skip
+    return table(columns, rows, text=(0, 1, 7))
 
 
 def _footprints(found: Sequence[Footprint]) -> str:

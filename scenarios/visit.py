@@ -168,6 +168,9 @@ class Policy(Protocol):
     - ``immunomodulator``, "thiopurine" or "methotrexate": what it starts;
     - ``needs_chart``: it is shown all doses and levels so far, and its own notes;
     - ``oracle``: it is shown the truth. Results of its arm are labelled so.
+
+    One object decides for all chunks of patients and may be called from several threads at once: it must keep and
+    change nothing of its own between calls or during one. Notes are what it has for remembering.
     """
 
     needs_levels: bool

@@ -8,6 +8,7 @@ import pytest
 
 import pkmodel as pk
 from pkmodel import simulation
+from pkmodel.kernels import layout as at
 
 W1 = pk.PopulationModel.simple(
     name="w1", CL=0.407, V1=3.29, Q=7.14, V2=4.13, omega={"CL": 0.38, "V1": 0.22}, routes=("iv",)
@@ -61,6 +62,54 @@ def test_equals_the_general_engine(model, regimen, changes):
         change = pk.ClearanceChange(time=moments, factor=rng.uniform(0.4, 3.0, N))
     ours = pk.simulate(model, PATIENTS, regimen, times, seed=1, clearance_change=change).concentration.values
     assert error(ours, general(model, regimen, times, change)) < 1e-10
+
+
+FAST = pk.PopulationModel.simple(
+    name="fast", CL=0.4, V1=3.0, Q=20.0, V2=4.0, KA=0.28, omega={"Q": 0.6, "CL": 0.3}, routes=("iv", "sc")
+)
+
+
+@pytest.mark.parametrize("route", ["iv", "sc"])
+def test_changes_when_the_fast_mode_is_long_gone(route):
+    """By the day of the change it has decayed by exp(-2) to exp(-1000): on both sides of what can be run back over."""
+    regimen = pk.Regimen.every("8 weeks", dose="350 mg", until="30 weeks", route=route)
+    n = 150
+    patients = pk.Patients.typical(n)
+    rng = np.random.default_rng(5)
+    moments = rng.uniform(0.5, 200.0, n)
+    moments[:4] = [55.999, 56.0, 56.05, 130.0]
+    factor = rng.uniform(0.2, 30.0, n)
+    # compartments find a new balance within hours of a change: there an error would show
+    near = np.concatenate([moments[4:44] + after for after in (0.001, 0.01, 0.1)])
+    weekly = np.arange(0.0, 204.0, 7.0)
+    times = np.unique(np.concatenate([weekly, near[near < weekly[-1]]]))
+
+    def run(days, rows=slice(None)):
+        change = pk.ClearanceChange(time=moments[rows], factor=factor[rows])
+        return pk.simulate(
+            FAST, patients.take(rows), regimen, days, seed=1, clearance_change=change
+        ).concentration.values
+
+    theta = pk.start(FAST, patients, pk.Draws(1)).theta
+    gone = (theta[:, at.Q] / theta[:, at.V1] + theta[:, at.Q] / theta[:, at.V2]) * (moments % 56.0)
+    assert np.sum(gone > 600.0) > 10
+    assert np.sum((gone > 300.0) & (gone < 500.0)) > 10
+    whole = run(times)
+    change = pk.ClearanceChange(time=moments, factor=factor)
+    assert error(whole, general(FAST, regimen, times, change, patients)) < 1e-10
+    parts = [run(times, slice(first, first + 7)) for first in range(0, n, 7)]
+    assert np.array_equal(whole, np.concatenate(parts))
+    assert np.array_equal(whole[:, np.isin(times, weekly)], run(weekly))
+
+
+def test_an_infusion_that_is_going_on_at_the_last_output_does_not_reach_the_next_block():
+    (absorbed,) = pk.Regimen.induction("160 mg", weeks=(0,), route="sc").doses
+    (infused,) = pk.Regimen.induction("350 mg", weeks=(4,), route="iv").doses
+    regimen = pk.Regimen(doses=(absorbed, infused))
+    change = pk.ClearanceChange(time=np.full(N, 10.0), factor=np.full(N, 2.5))
+    times = np.array([7.0, 14.0, 28.04])
+    ours = pk.simulate(FAST, PATIENTS, regimen, times, seed=1, clearance_change=change, threads=1)
+    assert error(ours.concentration.values, general(FAST, regimen, times, change)) < 1e-10
 
 
 def test_absorption_as_fast_as_elimination():
