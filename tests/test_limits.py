@@ -98,6 +98,24 @@ def from_run(name: str) -> Numbers:
     return numbers
 
 
+def from_lesson(name: str) -> Numbers:
+    """Numbers of a lesson's page: a cell by its key, then keys and places in it."""
+    from scenarios import lesson
+    from scenarios.lesson.grid import simulate
+
+    source = SOURCES["lesson"][name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PkWarning)
+        cells = simulate(lesson.load(name)).cells
+    numbers = {}
+    for key, path in source["numbers"].items():
+        value: Any = cells
+        for step in path:
+            value = value[step]
+        numbers[key] = f"{value:,}"
+    return numbers
+
+
 def arguments(command: str) -> list[str]:
     import shlex
 
@@ -146,7 +164,7 @@ def differences(numbers: Numbers) -> list[str]:
 
 
 def names(sources: dict[str, Any]) -> Iterator[str]:
-    for source in sources["run"].values():
+    for source in (*sources["run"].values(), *sources["lesson"].values()):
         yield from source["numbers"]
     for group in ("report", "text", "parameter", "printed"):
         yield from sources[group]
@@ -164,9 +182,9 @@ def test_commands_stand_on_the_page() -> None:
     lines = {line.strip() for line in read().splitlines()}
     prose = re.sub(r"```.*?```", "", read(), flags=re.DOTALL)
     inline = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
-    for source in SOURCES["run"].values():
-        for command in source["commands"]:
-            assert command in lines or command in inline, command
+    sources = [*SOURCES["run"].values(), *SOURCES["lesson"].values()]
+    for command in (command for source in sources for command in source["commands"]):
+        assert command in lines or command in inline, command
 
 
 def test_numbers_of_the_report_and_of_parameter_files() -> None:
@@ -196,6 +214,12 @@ def test_numbers_of_runs(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", SOURCES["lesson"])
+def test_numbers_of_lessons(name: str) -> None:
+    assert differences(from_lesson(name)) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(SCRIPT.findall(read()))))
 def test_scripts_print_what_stands_under_them(number: int) -> None:
     code, output = SCRIPT.findall(read())[number]
@@ -211,6 +235,8 @@ def refresh(*, everything: bool) -> None:
         for name in SOURCES["run"]:
             numbers |= from_run(name)
             print(name, file=sys.stderr)
+        for name in SOURCES["lesson"]:
+            numbers |= from_lesson(name)
     numbers |= from_scripts(page)
     PAGE.write_text(with_numbers(page, numbers), encoding="utf-8")
     new = dict(map(reversed, NUMBER.findall(read())))
