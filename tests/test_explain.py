@@ -41,13 +41,14 @@ def test_a_story_is_that_of_the_run(folder):
 
 def test_words_and_picture(folder, tmp_path):
     rows = read_csv(folder / "ledger.csv")
-    patient = next(row["patient"] for row in rows if row["arm"] == "reactive TDM" and "switch" in row["decision"])
+    row = next(row for row in rows if row["arm"] == "reactive TDM" and "switch" in row["decision"])
+    patient = row["patient"]
     picture = tmp_path / "story.png"
     command = ["explain", str(folder), "--patient", str(patient), "--arm", "reactive TDM", "--out", str(picture)]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
     assert "Not for treating patients" in done.output
-    assert "switch within class (symptoms; " in done.output
+    assert f"{row['decision'].replace('-', ' ')} (symptoms; " in done.output
     assert "response is lost" in done.output
     assert "{" not in done.output
     assert picture.read_bytes()[:4] == b"\x89PNG"

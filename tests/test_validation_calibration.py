@@ -141,7 +141,8 @@ def test_the_record_is_of_the_calibration_figures_and_carries_no_date() -> None:
 def test_enough_sets_to_show_what_the_figures_leave_open() -> None:
     sets = parameter_sets()
     assert len(sets) >= 20
-    assert len({one.immunogenicity["infliximab"].h0 for one in sets}) == len(sets)
+    # a chain that stays where it is counts twice, as it should: nearly all sets differ, not all
+    assert len({one.immunogenicity["infliximab"].h0 for one in sets}) >= 0.9 * len(sets)
 
 
 @pytest.mark.slow
