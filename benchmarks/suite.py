@@ -175,7 +175,7 @@ def trial_arm(sizes: Sizes) -> tuple[list[Measurement], float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PkWarning)
         result, _ = workloads.w5(n, 1, scenario)
-        timings = interleaved({str(k): partial(workloads.w5, n, k, scenario) for k in (1, 2)}, sizes.few)
+        timings = interleaved({str(k): partial(workloads.w5, n, k, scenario) for k in (1, 2)}, sizes.repeats)
     onset = 100.0 * float(np.isfinite(result["onset_time"].to_numpy()).mean())
     gain = timings["2"].times_faster_than(timings["1"])
     return [

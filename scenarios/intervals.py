@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +36,30 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 
-_BLOCK = 4096  # values that are numbers of Python's at one time: with a million, all of them would count
+_PARTS = 6  # values whose digits reach further apart than this many parts are left to math.fsum
 
 
 def exact_sum(values: FloatArray) -> float:
-    """``math.fsum``, rounded once, of an array's values; three times faster than to hand it the array."""
-    blocks = (values[k : k + _BLOCK].tolist() for k in range(0, values.size, _BLOCK))
-    return math.fsum(chain.from_iterable(blocks))
+    """What ``math.fsum`` gives, rounded once, an order of magnitude faster.
+
+    Values are cut into multiples of a power of 2 so large that their sum is exact, and a rest that is cut again (the
+    splitting of Rump 2008, doi:10.1137/050645671).
+    """
+    rest = np.asarray(values, dtype=np.float64).ravel()
+    width = 52 - rest.size.bit_length()
+    sums: list[float] = []
+    for _ in range(_PARTS):
+        largest = float(np.abs(rest).max(initial=0.0))
+        if largest == 0.0:
+            return math.fsum(sums)
+        exponent = math.frexp(largest)[1]
+        if not (math.isfinite(largest) and width > 8 and -900 < exponent < 900):
+            break
+        shift = math.ldexp(1.5, 52 + exponent - width)
+        high = (rest + shift) - shift
+        sums.append(float(high.sum()))
+        rest = rest - high
+    return math.fsum(np.asarray(values, dtype=np.float64).ravel().tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ import math
 import numba
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pkmodel as pk
 from pkmodel.kernels.transpose import write_rows
@@ -55,7 +57,18 @@ def test_labels_that_are_kept_belong_to_the_call():
     assert pk.simulate(model, pk.Patients(ids=ids), regimen, [1.0, 2.5])["patient"].values.tolist() == [1, 6, 9]
 
 
-def test_exact_sum_is_fsum():
-    values = np.random.default_rng(1).normal(size=10_001) * 10.0 ** np.arange(10_001) ** 0.3
-    assert exact_sum(values) == math.fsum(values)
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), max_size=60),
+    st.integers(0, 2**32 - 1),
+)
+def test_exact_sum_is_fsum(drawn, seed):
+    rng = np.random.default_rng(seed)
+    many = rng.standard_normal(5000) * 10.0 ** rng.integers(-12, 12, 5000)
+    for values in (np.array(drawn), many, np.abs(many), np.append(many, -many), rng.lognormal(1.0, 2.0, 3000)):
+        try:
+            expected = math.fsum(values)
+        except OverflowError:
+            continue
+        assert exact_sum(values) == expected
     assert exact_sum(np.array([])) == 0.0
+    assert math.isnan(exact_sum(np.array([1.0, np.nan])))
