@@ -372,6 +372,7 @@ def test_an_average_weighs_models_by_their_marginal_likelihood(closed_loop):
     ("parameters", "said"),
     [
         ({"knowledge": "infliximab-fasanmade-201"}, "did you mean"),
+        ({"knowledge": "righ"}, "did you mean .right."),
         ({"knowledge": [MODEL]}, "name two or more models"),
         ({"knowledge": ["truth", MODEL]}, "name two or more models"),
         ({"probability": 1.5}, "between 0 and 1"),

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel import library, units
-from pkmodel.errors import InputError
+from pkmodel.errors import InputError, unknown_name
 from pkmodel.regimen import resolve_route
 from pkmodel.windows import TargetWindow
 from scenarios.believing import Believed, believe, known_truth
@@ -95,8 +95,9 @@ class ModelInformed:
         object.__setattr__(self, "_days", tuple(units.time_d(one) for one in self.intervals))
         object.__setattr__(self, "_doses", None if self.doses is None else tuple(map(units.dose, self.doses)))
         object.__setattr__(self, "_cap", units.dose(self.max_dose))
-        for name in set(self.models("right")) - {"right"}:
-            library.load(name)
+        for name in sorted(set(self.models("right")) - {"right"}):
+            if name not in library.models():
+                raise unknown_name("knowledge", name, ["right", "truth", *library.models()], key="knowledge")
 
     def models(self, right: str) -> tuple[str, ...]:
         """Names of the models it estimates by, ``right`` being the scenario's; none if it is given the truth."""
