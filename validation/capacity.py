@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 
 from validation import space
 from validation.case import arms_of, denominator, figures, studies
-from validation.emulator import Emulator
+from validation.emulator import PRIOR_BOUND, Emulator
+from validation.search import starting_design
 from validation.targets import Target, predict
 from validation.trial import SEED, Parameters, run_arms
 
 Floats = NDArray[np.float64]
 FILE = Path(__file__).parent / "capacity.toml"
-_BOUND = 3.5  # prior SDs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +102,13 @@ def score(values: Floats, found: Sequence[Target]) -> NDArray[np.int64]:
 
 def search(effort: Effort, seed: int, say: Callable[[str], None], workers: int | None = None) -> tuple[Floats, Floats]:
     """Points and their goals at ``effort.accurate`` patients, best first."""
-    from scipy.stats import norm, qmc
-
     found = goals()
     with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
 
         def run(points: Floats, n: int) -> Floats:
             return np.array(list(pool.map(partial(simulate, n=n), [tuple(map(float, p)) for p in points], chunksize=2)))
 
-        sequence = qmc.Sobol(len(space.FREE), scramble=True, rng=np.random.default_rng(seed))
-        points = np.clip(norm.ppf(sequence.random_base2((effort.design - 1).bit_length())[: effort.design]), -2.5, 2.5)
+        points = starting_design(effort.design, seed)
         values = run(points, effort.patients)
         for turn in range(effort.rounds):
             say(f"round {turn}: best score {score(values, found).max()}")
@@ -119,9 +116,8 @@ def search(effort: Effort, seed: int, say: Callable[[str], None], workers: int |
             points, values = np.concatenate([points, batch]), np.concatenate([values, run(batch, effort.patients)])
         order = np.argsort(-score(values, found), kind="stable")[: effort.finalists]
         accurate = run(points[order], effort.accurate)
-    order = order[np.argsort(-score(accurate, found), kind="stable")]
-    again = np.argsort(-score(accurate, found), kind="stable")
-    return points[order], accurate[again]
+    best = np.argsort(-score(accurate, found), kind="stable")
+    return points[order[best]], accurate[best]
 
 
 def _propose(points: Floats, values: Floats, found: Sequence[Target], count: int, seed: int) -> Floats:
@@ -157,7 +153,9 @@ def _descend(
     now, width = start.copy(), 0.5
     best = float(distance(now[None, :])[0])
     for _ in range(120):
-        trial = np.clip(now + width * rng.standard_normal((64, now.size)) / math.sqrt(now.size), -_BOUND, _BOUND)
+        trial = np.clip(
+            now + width * rng.standard_normal((64, now.size)) / math.sqrt(now.size), -PRIOR_BOUND, PRIOR_BOUND
+        )
         energy = distance(trial)
         k = int(energy.argmin())
         if energy[k] < best:

@@ -17,7 +17,7 @@ from validation.targets import Target
 
 Floats = NDArray[np.float64]
 _RIDGE = 1e-3
-_PRIOR_BOUND = 3.5  # prior SDs; the search stays within
+PRIOR_BOUND = 3.5  # prior SDs; the search stays within
 
 
 def to_scale(values: Floats, found: Sequence[Target]) -> Floats:
@@ -93,7 +93,7 @@ class Emulator:
     def energy(self, points: Floats) -> Floats:
         """Minus the logarithm of the posterior density, but for a constant; infinite outside the prior's bounds."""
         total = misfit(self.predict(points), self.found) + 0.5 * np.sum(points**2, axis=1)
-        return np.where(np.all(np.abs(points) <= _PRIOR_BOUND, axis=1), total, np.inf)
+        return np.where(np.all(np.abs(points) <= PRIOR_BOUND, axis=1), total, np.inf)
 
     def sample(self, start: Floats, count: int, seed: int, steps: int = 6000) -> Floats:
         """Points (count, parameter) of the posterior, by chains that move along differences of one another (ter Braak
@@ -102,7 +102,7 @@ class Emulator:
         ``start`` (chain, parameter) are points inside the prior's bounds. The first half of the steps is dropped.
         """
         rng = np.random.default_rng(seed)
-        now = np.clip(start, -_PRIOR_BOUND, _PRIOR_BOUND)
+        now = np.clip(start, -PRIOR_BOUND, PRIOR_BOUND)
         chains, k = now.shape
         energy = self.energy(now)
         kept = []

@@ -27,12 +27,17 @@ def figure_of(width: float, height: float) -> Any:
     return figure
 
 
+def save(figure: Any, path: Path) -> None:
+    """Write a picture of the report; the same bytes whatever wrote it."""
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
 def forest(predictions: Sequence[Prediction], path: Path) -> None:
     """Published against predicted: percentages in one panel, other units in panels of their own."""
     from scenarios.figures import forest as draw
 
     figure = draw(_frame(predictions))
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path)
 
 
 def _frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
@@ -96,7 +101,7 @@ def decomposition(found: Sequence[Contrast], path: Path) -> None:
     right.set_xticks(range(len(found)), [f"{c.family}\nweek {c.week}" for c in found], fontsize=7)
     right.set_ylabel("on demand minus on schedule, points")
     right.legend(fontsize=7)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path)
 
 
 def titres(bins: Sequence[Bin], path: Path) -> None:
@@ -112,4 +117,4 @@ def titres(bins: Sequence[Bin], path: Path) -> None:
     axis.set_ylabel("of patients, %")
     axis.set_ylim(0, 100)
     axis.legend(fontsize=8)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.pictures import figure_of
+from validation.pictures import figure_of, save
 from validation.ranks import BINS, DRAWS, GAUSSIAN, Calibration, band
 
 # Okabe and Ito: told apart by colour-blind readers; dashes differ too
@@ -65,4 +65,4 @@ def _grid(
     for axis in axes[-1]:
         axis.set_xlabel("rank of the truth among the draws, from 0 to 1", fontsize=8)
     axes[0, 0].legend(fontsize=7)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path)

@@ -83,25 +83,29 @@ def _one(task: tuple[tuple[float, ...], int]) -> list[float]:
         return [float(value) for value in targets.predictions(records, _PLAIN[n])]  # type: ignore[arg-type]
 
 
+def starting_design(count: int, seed: int) -> Floats:
+    """Points (count, parameter) spread evenly over the prior (scrambled Sobol), none beyond 2.5 prior SDs."""
+    from scipy.stats import norm, qmc
+
+    sequence = qmc.Sobol(len(space.FREE), scramble=True, rng=np.random.default_rng(seed))
+    uniform = sequence.random_base2((count - 1).bit_length())[:count]
+    return np.asarray(np.clip(norm.ppf(uniform), -2.5, 2.5))
+
+
 def search(effort: Effort, seed: int, say: Callable[[str], None] = print, workers: int | None = None) -> Found:
     """Sample the posterior, and take its mean.
 
     No optimiser: the mode of a flat posterior is found somewhere else after any change of the last digits, the mean
     of many points of it is not.
     """
-    from scipy.stats import norm, qmc
-
     found = targets.targets()
-    k = len(space.FREE)
     with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
 
         def simulate(points: Floats, n: int) -> Floats:
             tasks = [(tuple(map(float, point)), n) for point in points]
             return np.array(list(pool.map(_one, tasks, chunksize=4 if n <= effort.patients else 1)))
 
-        sequence = qmc.Sobol(k, scramble=True, rng=np.random.default_rng(seed))
-        uniform = sequence.random_base2((effort.design - 1).bit_length())[: effort.design]
-        points = np.clip(norm.ppf(uniform), -2.5, 2.5)
+        points = starting_design(effort.design, seed)
         values = simulate(points, effort.patients)
         say(f"design: {len(points)} points, best misfit {np.nanmin(misfit(values, found)):.1f}")
         for turn in range(effort.rounds):
