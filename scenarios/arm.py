@@ -138,7 +138,8 @@ class ArmRun:
         leads = self._leads(before, day)
         days = {day - lead: leads == lead for lead in range(1, int(leads.max(initial=0)) + 1) if (leads == lead).any()}
         between = () if looks is None else looks.between(before, day)
-        samples = [therapy.advance(day, {*days, *between}) for therapy in self.therapies]
+        with self.setting.aside():
+            samples = [therapy.advance(day, {*days, *between}) for therapy in self.therapies]
         if looks is not None:
             looks.take(between, samples)
         return {time: (who, [one[time] for one in samples]) for time, who in days.items()}
@@ -161,7 +162,8 @@ class ArmRun:
         self.plan.skip(away.missed, away.late, 0.0 if self.arm.adherence is None else self.arm.adherence.late_by, day)
         due = self.plan.due(day)
         visit = self._visit(number, day, due, away, early)
-        orders = self.arm.policy(visit)
+        with self.setting.aside():  # it may estimate parameters
+            orders = self.arm.policy(visit)
         check_orders(orders, visit, self.arm.policy)
         if self.charts is not None and orders.notes is not None:
             self.charts.note(orders.notes)

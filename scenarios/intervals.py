@@ -37,6 +37,7 @@ FloatArray = NDArray[np.float64]
 
 
 _PARTS = 6  # values whose digits reach further apart than this many parts are left to math.fsum
+_BLOCK = 1 << 14  # values cut at a time: they stay in a core's cache, and a million need no room
 
 
 def exact_sum(values: FloatArray) -> float:
@@ -45,21 +46,34 @@ def exact_sum(values: FloatArray) -> float:
     Values are cut into multiples of a power of 2 so large that their sum is exact, and a rest that is cut again (the
     splitting of Rump 2008, doi:10.1137/050645671).
     """
-    rest = np.asarray(values, dtype=np.float64).ravel()
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    sums: list[float] = []
+    for first in range(0, flat.size, _BLOCK):
+        exact = _exact_sums(flat[first : first + _BLOCK])
+        if exact is None:
+            return math.fsum(flat.tolist())
+        sums += exact
+    return math.fsum(sums)
+
+
+def _exact_sums(values: FloatArray) -> list[float] | None:
+    """Numbers with exactly the sum of a block; None where it cannot be cut into a few."""
+    rest = values
     width = 52 - rest.size.bit_length()
     sums: list[float] = []
     for _ in range(_PARTS):
-        largest = float(np.abs(rest).max(initial=0.0))
+        largest = max(float(rest.max()), -float(rest.min()))
         if largest == 0.0:
-            return math.fsum(sums)
+            return sums
         exponent = math.frexp(largest)[1]
-        if not (math.isfinite(largest) and width > 8 and -900 < exponent < 900):
-            break
+        if not (math.isfinite(largest) and -900 < exponent < 900):
+            return None
         shift = math.ldexp(1.5, 52 + exponent - width)
-        high = (rest + shift) - shift
+        high = rest + shift
+        high -= shift
         sums.append(float(high.sum()))
         rest = rest - high
-    return math.fsum(np.asarray(values, dtype=np.float64).ravel().tolist())
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +257,11 @@ class Mean:
         """Mean with a normal interval; values that are all alike give one of no width."""
         n = self.values.size
         total = exact_sum(self.values)
-        squares = exact_sum(np.square(self.values - total / n)) if n else 0.0
+        squares = 0.0
+        if n:
+            deviations = self.values - total / n
+            deviations *= deviations
+            squares = exact_sum(deviations)
         whole = normal_mean(total, squares, n)
         # Written so that NaN (no interval) stays NaN: max and min would replace it.
         low = self.within[0] if whole.low < self.within[0] else whole.low

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.errors import unknown_name
-from scenarios.intervals import Mean, Median, Share
+from scenarios.intervals import BoolArray, FloatArray, Mean, Median, Share
 from scenarios.ratios import Ratio
 from scenarios.readout import ArmReadout
 from scenarios.some_medians import MedianAmong
@@ -49,14 +49,27 @@ def time_in_window(arm: ArmReadout) -> Iterator[Reading]:
 
     Visits on another drug than the scenario's do not count; who has no other is not in the mean.
     """
-    counted = np.array(arm.weeks) >= MAINTENANCE_WEEK
-    samples = np.count_nonzero(arm.on_drug[:, counted], axis=1)
-    some = samples > 0  # if there is nobody the row says n = 0 instead of vanishing
-    share = np.count_nonzero(arm.zone[:, counted] == 0, axis=1) * 100.0 / np.maximum(samples, 1)
-    sample: Mean | Ratio = Mean(values=share[some], within=(0.0, 100.0))
+    first = int(np.searchsorted(arm.weeks, MAINTENANCE_WEEK))  # visits are in order of time
+    share, some = _percent_of_visits(arm.zone[:, first:] == 0, arm.on_drug[:, first:])
+    sample: Mean | Ratio = Mean(values=_of_some(share, some), within=(0.0, 100.0))
     if arm.switched is not None:  # arms then differ in who counts
         sample = Ratio(numerator=share, denominator=some.astype(np.float64), least=0.0)
     yield Reading("time_in_window", "", "percent", sample)
+
+
+def _percent_of_visits(event: BoolArray, counted: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """(patient,) share of the counted visits with an event (percent; 0 for who has none), and who has any.
+
+    In a narrow type and in place: with a million patients temporaries would count.
+    """
+    samples = counted.sum(axis=1, dtype=np.int16)
+    share = np.multiply(event.sum(axis=1, dtype=np.int16), 100.0, dtype=np.float64)
+    share /= np.maximum(samples, 1)
+    return share, samples > 0
+
+
+def _of_some(values: FloatArray, some: BoolArray) -> FloatArray:
+    return values if some.all() else values[some]
 
 
 def _zone_share(metric: str, zone: int) -> Metric:
@@ -97,10 +110,8 @@ def ada_inconclusive(arm: ArmReadout) -> Iterator[Reading]:
     for column, visit in enumerate(arm.visits):
         event = arm.ada_drug_sensitive[:, column] == INCONCLUSIVE
         yield Reading("ada_inconclusive", visit, "percent", Share(event=event, among=arm.seen_at(column)))
-    samples = np.count_nonzero(arm.seen, axis=1)
-    some = samples > 0
-    share = np.count_nonzero(arm.ada_drug_sensitive == INCONCLUSIVE, axis=1)[some] * 100.0 / samples[some]
-    yield Reading("ada_inconclusive", "", "percent", Mean(values=share, within=(0.0, 100.0)))
+    share, some = _percent_of_visits(arm.ada_drug_sensitive == INCONCLUSIVE, arm.seen)
+    yield Reading("ada_inconclusive", "", "percent", Mean(values=_of_some(share, some), within=(0.0, 100.0)))
 
 
 def loss_of_response(arm: ArmReadout) -> Iterator[Reading]:
@@ -151,7 +162,8 @@ def reactions_per_100_infusions(arm: ArmReadout) -> Iterator[Reading]:
     """Acute infusion reactions per 100 infusions; nothing where the result tells of none."""
     if arm.infusions is not None and arm.reactions is not None:
         given = arm.infusions.astype(np.float64)
-        rate = Ratio(numerator=100.0 * arm.reactions.astype(np.float64), denominator=given, least=0.0)
+        reactions = np.multiply(arm.reactions, 100.0, dtype=np.float64)
+        rate = Ratio(numerator=reactions, denominator=given, least=0.0)
         yield Reading("reactions_per_100_infusions", "", "reactions/100 infusions", rate)
 
 

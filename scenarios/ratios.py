@@ -57,12 +57,11 @@ class Ratio:
 
 
 def _around(estimate: float, terms: FloatArray) -> Interval:
-    """Interval of an estimate whose error is the mean of the terms."""
+    """Interval of an estimate whose error is the mean of the terms, which it uses up."""
     n = terms.size
     if n == 0 or math.isnan(estimate):
         return Interval(estimate=math.nan, low=math.nan, high=math.nan, n=n)
-    mean = exact_sum(terms) / n
-    squares = terms - mean
-    squares *= squares
-    spread = normal_mean(0.0, exact_sum(squares), n)
+    terms -= exact_sum(terms) / n
+    terms *= terms
+    spread = normal_mean(0.0, exact_sum(terms), n)
     return Interval(estimate=estimate, low=estimate + spread.low, high=estimate + spread.high, n=n)

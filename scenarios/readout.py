@@ -285,6 +285,7 @@ def _classify(window: TargetWindow, trough: FloatArray, blq: BoolArray, counted:
     """Classify visit by visit: with a million patients the temporaries of all visits at once would count."""
     zone = np.full(trough.shape, UNSEEN, dtype=np.int8)
     for column in range(trough.shape[1]):
-        here = counted[:, column]
+        everybody = bool(counted[:, column].all())
+        here = slice(None) if everybody else counted[:, column]
         zone[here, column] = window.classify(trough[here, column], blq[here, column])
     return zone

@@ -1,8 +1,8 @@
 """Run a scenario: the same virtual patients through every arm.
 
-Patients are simulated in chunks, each on one thread from the drawing of its patients to its last visit: not only the
-kernels share out over threads but also the book-keeping between them. Results do not depend on chunks, threads or
-other arms, because random numbers are addressed and every patient's grid is its own.
+Patients are simulated in chunks, each on one thread from the drawing of its patients to its last visit: while one
+thread is in a compiled loop, another keeps its books (:mod:`scenarios.turns`). Results do not depend on chunks, threads
+or other arms, because random numbers are addressed and every patient's grid is its own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from scenarios.ledger import Ledger, Pages
 from scenarios.scenario import Scenario
 from scenarios.setting import Setting
 from scenarios.store import Store
+from scenarios.turns import Turns
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,8 +87,10 @@ def run(
     if n < 1:
         raise InputError.one(f"{n} patients", "ask for at least 1", key="patients")
     workers = _workers(n, threads)
+    turns = Turns()
     work = _Work(
-        setting=setting if workers == 1 else replace(setting, threads=1),
+        setting=setting if workers == 1 else replace(setting, threads=1, aside=turns.aside),
+        turns=turns,
         patients=source,
         store=Store(scenario, setting, n, keep),
         trajectories=keep == "trajectories",
@@ -114,12 +117,17 @@ class _Work:
     """What every chunk of a run needs; each writes into rows of the store that are its own."""
 
     setting: Setting
+    turns: Turns
     patients: Cohort | Patients
     store: Store
     trajectories: bool
 
     def chunk(self, rows: slice, pages: Sequence[Pages | None]) -> dict[str, int]:
         """Simulate some patients in all arms. Returns how many are outside the model's range, by covariate."""
+        with self.turns.taken():
+            return self._chunk(rows, pages)
+
+    def _chunk(self, rows: slice, pages: Sequence[Pages | None]) -> dict[str, int]:
         setting, scenario = self.setting, self.setting.scenario
         if isinstance(self.patients, Cohort):
             chunk = self.patients.sample(rows.stop - rows.start, seed=setting.draws.seed, first=rows.start)

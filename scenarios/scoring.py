@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from scenarios.metrics import METRICS, Metric, choose_metrics
+from scenarios.metrics import METRICS, Metric, Reading, choose_metrics
 from scenarios.page import Heading
 from scenarios.readout import arm_names, choose_window, readout
 from scenarios.tables import ScoreTable
@@ -60,9 +61,12 @@ def score(
     for name in arm_names(result):
         arm = readout(result, name, target)
         for measure in chosen.values():
-            for reading in measure(arm):
-                got = reading.sample.interval()
-                unit = reading.unit + AT_LIMIT if got.at_limit else reading.unit
-                rows.append((name, reading.metric, reading.visit, unit, got.estimate, got.low, got.high, got.n))
+            rows.extend(map(partial(_row, name), measure(arm)))  # a reading is let go of before the next is made
         del arm  # before the next one is read: with a million patients two at a time would count
     return ScoreTable.from_rows(COLUMNS, rows, Heading.of(result, target))
+
+
+def _row(arm: str, reading: Reading) -> tuple[object, ...]:
+    got = reading.sample.interval()
+    unit = reading.unit + AT_LIMIT if got.at_limit else reading.unit
+    return (arm, reading.metric, reading.visit, unit, got.estimate, got.low, got.high, got.n)

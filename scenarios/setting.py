@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pkmodel import antibody, library
@@ -18,7 +20,8 @@ from scenarios.therapy import Drug
 class Setting:
     """What all arms share: drug model, antibodies, response, laboratory, days of visits.
 
-    ``later`` are laboratories that take over on a day, as (day, laboratory).
+    ``later`` are laboratories that take over on a day, as (day, laboratory). ``aside`` is entered for long compiled
+    loops, in which another thread may keep its books (:mod:`scenarios.turns`).
     """
 
     scenario: Scenario
@@ -30,6 +33,7 @@ class Setting:
     days: tuple[float, ...]
     threads: int | None
     later: tuple[tuple[float, Laboratory], ...] = ()
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def drug(self) -> Drug:
         """The scenario's own drug."""

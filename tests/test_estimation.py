@@ -59,22 +59,14 @@ def test_scipy_finds_nothing_better(name):
     assert (found <= best + 1e-6).all()
 
 
-_THIRD_MINIMA = "29 of 10,000 patients have a third, better minimum that no start of ours reaches (V1 three SD away)"
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "infliximab-fasanmade-2011",
-        pytest.param("infliximab-wojciechowski-2017", marks=pytest.mark.xfail(strict=True, reason=_THIRD_MINIMA)),
-    ],
-)
+@pytest.mark.parametrize("name", ["infliximab-fasanmade-2011", "infliximab-wojciechowski-2017"])
 def test_scipy_finds_nothing_better_in_ten_thousand(name):
-    """The issue's figure: within 1e-6 of the best for 99.9 %. Wojciechowski 2017 has two minima in 3 % of patients."""
+    """The issue's figure: within 1e-6 of the best for 99.9 %. Wojciechowski 2017 has two minima in 3 % of patients and
+    a third in 0.3 %; BFGS is given as many starting points as ours."""
     model, b = simulated(name, 10_000)
     found = fit_compiled(model, b).objective
-    best = np.array([best_of_scipy(b, patient, starts=3) for patient in range(10_000)])
+    best = np.array([best_of_scipy(b, patient, starts=7) for patient in range(10_000)])
     assert (found > best + 1e-6).sum() <= 10
 
 

@@ -37,7 +37,7 @@ class Average:
     warnings: tuple[str, ...]
 
 
-def average(models: Sequence[PopulationModel], record: PatientRecord, *, starts: int = 3) -> Average:
+def average(models: Sequence[PopulationModel], record: PatientRecord, *, starts: int | None = None) -> Average:
     """Fit every model and weigh them by the Laplace approximation of their marginal likelihood, all models being
     equally likely before the levels.
 
