@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 SEED = 1
 _INFUSION = 2.0 / 24.0  # d
 # columns of AntibodyTask.parameters
-CL, V, Q, V2, K_EXTRA, K_ADA, KSS, C_AG, R_MAX, TAU, K_U = range(11)
+CL, V, Q, V2, K_EXTRA, K_ADA, KSS, C_AG, R_MAX, RISE, TAU, K_U = range(12)
 START = (0.0, 0.0, 0.0, 0.0, 1.0)  # central drug, peripheral drug, antibody (mg), production (mg/L/d), drive
 
 
@@ -42,11 +42,13 @@ def slopes(y: Any, p: Any, rate: Any, sqrt: Callable[[Any], Any], where: Callabl
     bound = (d - c) * p[V]  # mg of complex
     k_cx = p[CL] / p[V] + p[K_EXTRA]
     exchange = p[Q] * c - p[Q] / p[V2] * a_p
+    balance = p[R_MAX] * u * d / (d + p[C_AG])
+    share = balance / (balance + r + 1e-100)
     return (
         rate - p[CL] * c - exchange - k_cx * bound,
         exchange,
         r * p[V] - p[K_ADA] * (a_s - bound) - k_cx * bound,
-        (p[R_MAX] * u * d / (d + p[C_AG]) - r) / p[TAU],
+        (balance - r) * (share / p[RISE] + (1.0 - share) / p[TAU]),
         -p[K_U] * u,
     )
 
@@ -66,7 +68,7 @@ class AntibodyTask:
     Attributes
     ----------
     parameters
-        (patient, 11), columns as named above.
+        (patient, 12), columns as named above.
     dose
         (patient,) mg of each infusion.
     edges
@@ -145,11 +147,11 @@ def antibody_workload(n: int) -> AntibodyWorkload:
     regimen = pk.Regimen.induction("5 mg/kg").then(pk.Regimen.every("8 weeks", dose="5 mg/kg", until="54 weeks"))
     days = np.arange(0.0, 7.0 * 55, 7.0)
     state = pk.start(model, patients, pk.Draws(SEED), immunogenicity=layer)
-    parameters = np.empty((n, 11))
+    parameters = np.empty((n, 12))
     parameters[:, [CL, V, Q, V2]] = state.theta[:, [at.CL, at.V1, at.Q, at.V2]]
     parameters[:, [K_EXTRA, K_ADA, KSS, C_AG]] = state.immune[[at.K_EXTRA, at.K_ADA, at.KSS, at.C_AG]]
     parameters[:, R_MAX] = state.subject[:, at.R_MAX]
-    parameters[:, TAU] = layer.tau_R
+    parameters[:, RISE], parameters[:, TAU] = layer.tau_rise, layer.tau_R
     parameters[:, K_U] = state.subject[:, at.DRIVE_RATE]
     starts = np.array([dose.time for dose in regimen.doses])
     task = AntibodyTask(

@@ -21,6 +21,7 @@ _PARAMETERS = (
     "Kss",
     "C_ag",
     "R_max",
+    "tau_rise",
     "tau",
     "k_u",
 )  # order of the task
@@ -33,12 +34,14 @@ _ASSIGNED = {
     "bound": "(D - C) * V",
     "k_cx": "CL / V + k_extra",
     "exchange": "Q * C - Q / V2 * A_p",
+    "balance": "R_max * u * D / (D + C_ag)",
+    "share": "balance / (balance + R + 1e-100)",
 }
 _RATES = {
     "A_c": "rate - CL * C - exchange - k_cx * bound",
     "A_p": "exchange",
     "A_S": "R * V - k_ada * (A_S - bound) - k_cx * bound",
-    "R": "(R_max * u * D / (D + C_ag) - R) / tau",
+    "R": "(balance - R) * (share / tau_rise + (1 - share) / tau)",
     "u": "-k_u * u",
 }
 _OPERATORS: dict[type[ast.AST], str] = {

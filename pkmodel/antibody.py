@@ -56,8 +56,9 @@ class Immunogenicity:
         Conditional multiplier on the hazard for HLA-DQA1*05 carriers (covariate ``hla_dqa1_05``).
     R_max_median, R_max_sd
         Antibody production at full drive: median (mg/L/d of drug-binding capacity) and SD of its logarithm.
-    tau_R
-        Time constant with which production follows its drive, d.
+    tau_rise, tau_R
+        Time constants with which production follows its drive, d: upwards and downwards. Antibody comes within
+        weeks and goes within months.
     antibody_half_life
         Of free antibody, d.
     k_extra
@@ -67,7 +68,7 @@ class Immunogenicity:
     transient_share, transient_half_life
         Share of seroconverters whose drive wanes, and its half-life, d.
     memory_factor
-        Multiplier on tau_R at re-exposure after washout.
+        Multiplier on tau_rise at re-exposure after washout.
     imm_onset, imm_production
         Immunomodulator at full strength: multipliers on onset hazard and production.
     imm_clearance
@@ -94,6 +95,7 @@ class Immunogenicity:
     hla_factor: float
     R_max_median: float
     R_max_sd: float
+    tau_rise: float
     tau_R: float
     antibody_half_life: float
     k_extra: float
@@ -120,6 +122,7 @@ class Immunogenicity:
         for name in (
             "C_ag",
             "C_tol",
+            "tau_rise",
             "tau_R",
             "antibody_half_life",
             "Kss",
@@ -157,7 +160,7 @@ class Immunogenicity:
         row = np.empty(at.N_IMMUNE)
         row[at.H0] = self.h0
         row[at.C_AG], row[at.C_TOL], row[at.GAMMA] = self.C_ag, self.C_tol, self.gamma
-        row[at.TAU_R] = self.tau_R
+        row[at.TAU_RISE], row[at.TAU_R] = self.tau_rise, self.tau_R
         row[at.K_ADA] = math.log(2.0) / self.antibody_half_life
         row[at.K_EXTRA], row[at.KSS] = self.k_extra, self.Kss
         row[at.IMM_ONSET], row[at.IMM_PRODUCTION] = self.imm_onset, self.imm_production

@@ -23,6 +23,7 @@ def immune_row(immune) -> np.ndarray:
     row = np.empty(at.N_IMMUNE)
     for column, name in (
         (at.H0, "h0"), (at.C_AG, "C_ag"), (at.C_TOL, "C_tol"), (at.GAMMA, "gamma"), (at.TAU_R, "tau_R"),
+        (at.TAU_RISE, "tau_rise"),
         (at.K_ADA, "k_ada"), (at.K_EXTRA, "k_extra"), (at.KSS, "Kss"), (at.IMM_ONSET, "imm_onset"),
         (at.IMM_PRODUCTION, "imm_production"), (at.IMM_CLEARANCE, "imm_clearance"),
         (at.MEMORY_FACTOR, "memory_factor"),

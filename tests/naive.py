@@ -91,9 +91,9 @@ class Situation:
         return self.theta["CL"] * self.occasion * self.immune["imm_clearance"] ** self.strength
 
     @property
-    def tau_R(self) -> float:
-        """Time constant of antibody production."""
-        return self.immune["tau_R"] * (self.immune["memory_factor"] if self.memory else 1.0)
+    def tau_rise(self) -> float:
+        """Time constant of rising antibody production."""
+        return self.immune["tau_rise"] * (self.immune["memory_factor"] if self.memory else 1.0)
 
 
 # Order of the state after onset. The last two keep the antibody's books.
@@ -104,7 +104,7 @@ STATE = ("A_d", "A_c", "A_p", "A_S", "R", "U", "E", "LAM", "AUC_free", "ELIM", "
 def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping[str, float]) -> Callable:
     """Right-hand side of the whole patient after onset (science notes, section 2, as written there)."""
     immune = now.immune
-    CL, rate, tau_R = now.CL, now.rate, now.tau_R
+    CL, rate, tau_rise, tau_R = now.CL, now.rate, now.tau_rise, immune["tau_R"]
     V1, Q, V2, KA = (now.theta[name] for name in ("V1", "Q", "V2", "KA"))
     k_cx = CL / V1 + immune["k_extra"]
     production = subject["R_max"] * immune["imm_production"] ** now.strength
@@ -115,6 +115,8 @@ def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping
         C = free_drug(D, S, immune["Kss"])
         X = D - C
         exchange = Q * C - Q / V2 * A_p
+        balance = production * drive * D / (D + immune["C_ag"])
+        share = balance / (balance + made) if balance > 0 else 0.0
         removed = immune["k_ada"] * free_antibody(C, S, immune["Kss"]) * V1 + k_cx * X * V1
         eliminated = CL * C + k_cx * X * V1
         return [
@@ -122,7 +124,7 @@ def antibody_rhs(now: Situation, subject: Mapping[str, float], response: Mapping
             rate + KA * A_d - exchange - eliminated,
             exchange,
             made * V1 - removed,
-            (production * drive * D / (D + immune["C_ag"]) - made) / tau_R,
+            (balance - made) * (share / tau_rise + (1 - share) / tau_R),
             -subject.get("k_u", 0.0) * drive,
             effect_rate(C, E, response),
             loss_hazard(E, response),
@@ -314,7 +316,7 @@ def simulate_patient(
     theta
         CL, V1, Q, V2, KA, F, LAG.
     immune
-        h0 [1/d], C_ag, C_tol, gamma, tau_R [d], k_ada, k_extra [1/d], Kss, imm_onset, imm_production,
+        h0 [1/d], C_ag, C_tol, gamma, tau_rise, tau_R [d], k_ada, k_extra [1/d], Kss, imm_onset, imm_production,
         imm_clearance, memory_factor; optional priming_half_life [d, default infinite: the onset hazard halves in it,
         counted from the first drug].
     subject

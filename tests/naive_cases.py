@@ -14,7 +14,7 @@ TWO = IV | {"Q": 0.15, "V2": 1.3}
 SC = IV | {"KA": 0.28, "F": 0.7}
 # First guesses of the antibody layer, infliximab.
 IMMUNE = {
-    "h0": 0.068, "C_ag": 0.07, "C_tol": 1.1, "gamma": 1.2, "tau_R": 15.0, "k_ada": math.log(2) / 21,
+    "h0": 0.068, "C_ag": 0.07, "C_tol": 1.1, "gamma": 1.2, "tau_rise": 15.0, "tau_R": 15.0, "k_ada": math.log(2) / 21,
     "k_extra": 0.14, "Kss": 0.05, "imm_onset": 0.5, "imm_production": 0.8, "imm_clearance": 0.863,
     "memory_factor": 0.5,
 }  # fmt: skip

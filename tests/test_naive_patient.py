@@ -264,7 +264,8 @@ def test_production_rises_wanes_and_remembers_in_closed_form():
 
 @pytest.mark.parametrize("re_exposure", [(300.0, "bolus", 350.0), (300.0, "rate", 50.0), (300.0, "depot", 350.0)])
 def test_memory_shortens_the_rise_after_washout_only(re_exposure):
-    immune = IMMUNE | {"C_ag": 1e-12}
+    # with memory the rise is as quick as the fall, and R an exponential
+    immune = IMMUNE | {"C_ag": 1e-12, "tau_R": 7.5}
     theta = IV | {"CL": 2.0, "KA": 2.0}  # out within weeks: 1e-70 of the first dose is left at day 300
     case = {"theta": theta, "immune": immune, "subject": AT_ONCE | {"R_max": 1e-3}, "until": 320.0}
     times = [300.0, 301.0, 310.0]
@@ -311,3 +312,20 @@ def test_what_cannot_be_simulated_is_refused():
         simulate(events=[(0.0, "enema", 100.0)])
     with pytest.raises(ValueError, match="times end at"):
         simulate(times=[267.0])
+
+
+def test_production_falls_as_slowly_as_it_is_told():
+    # From nothing, production rises with tau_rise; with drug washed out, it goes with tau_R.
+    immune = IMMUNE | {"tau_rise": 8.0, "tau_R": 80.0}
+    steady = {"immune": immune | {"C_ag": 1e-12}, "subject": AT_ONCE | {"R_max": 1e-3}, "events": [(0.0, "rate", 5.0)]}
+    t = np.array([1e-3, 260.0])
+    first, last = simulate(**steady, times=t)["R"] / 1e-3
+    assert first == pytest.approx(t[0] / 8.0, rel=1e-3)
+    assert last == pytest.approx(1.0, rel=1e-7)
+    # half of both rates where production is close to its balance
+    early, late = 1.0 - simulate(**steady, times=[60.0, 70.0])["R"] / 1e-3
+    assert late / early == pytest.approx(math.exp(-10.0 * (0.5 / 8.0 + 0.5 / 80.0)), rel=0.02)
+    gone = simulate(theta=IV, immune=immune, subject=AT_ONCE | {"R_max": 3.0}, events=[(0.0, "bolus", 100.0)],
+                    times=np.array([150.0, 200.0]))  # fmt: skip
+    assert gone["D"][0] < 1e-12
+    assert gone["R"][1] == pytest.approx(gone["R"][0] * math.exp(-50.0 / 80.0), rel=ODE)

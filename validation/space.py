@@ -51,6 +51,7 @@ FREE: tuple[Free, ...] = (
     Free("frailty_sd", 0.5, 0.5, "log", "log SD", "small: published hazard ratios stay what they are over time"),
     Free("R_max_median", 0.064, 1.0, "log", "mg/L/day", _WIDE),
     Free("R_max_sd", 1.6, 0.4, "log", "log SD", "titres spread over three decades (Brandse 2017)"),
+    Free("tau_rise", 14.0, 0.4, "log", "day", "a first IgG response is at its height two to four weeks after it begins"),
     Free(
         "tau_R",
         100.0,
@@ -110,7 +111,7 @@ FREE: tuple[Free, ...] = (
 NAMES = tuple(free.name for free in FREE)
 
 _SHARED = (
-    "C_tol", "gamma", "k_extra", "priming_half_life", "frailty_sd", "R_max_median", "R_max_sd", "tau_R", "imm_onset",
+    "C_tol", "gamma", "k_extra", "priming_half_life", "frailty_sd", "R_max_median", "R_max_sd", "tau_rise", "tau_R", "imm_onset",
     "imm_production",
     "steroid_factor", "hla_factor",
 )  # fmt: skip

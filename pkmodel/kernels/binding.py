@@ -7,7 +7,11 @@ Equations (amounts mg, concentrations mg/L, antibody in mg of drug-binding capac
     dA_c/dt = In + ka A_d - (CL + Q) C + (Q/V2) A_p - k_cx X V      k_cx = CL/V + k_extra
     dA_p/dt = Q C - (Q/V2) A_p
     dA_S/dt = R V - k_ada (S - X) V - k_cx X V
-    dR/dt   = (R_max u D/(D + C_ag) - R)/tau_R                      du/dt = -k_u u
+    dR/dt   = (B - R)(1/tau_R + (1/tau_rise - 1/tau_R) B/(B + R))   B = R_max u D/(D + C_ag)
+    du/dt   = -k_u u
+
+Production rises with tau_rise where there is none and falls with tau_R where nothing drives it; between these the rate
+passes smoothly from one to the other (a switch at R = B would be a kink, which costs the integrator its order).
 
 Binding: Gibiansky L et al. J Pharmacokinet Pharmacodyn 2008;35:573-91, doi:10.1007/s10928-008-9102-8 (the
 quasi-steady-state approximation), with the antibody in the place of the receptor.
@@ -35,33 +39,39 @@ def free_drug(d, s, kss):
     return c, root
 
 
+_NOTHING = 1e-100  # mg/L/d; neither drive nor production: the share is then 0
+
 # order of the tuple of parameters that every function here takes; rate is In(t) of the interval
 PARAMETERS = (
     "rate", "ka", "q", "k21", "v", "k_cx", "k_extra", "k_ada", "kss", "c_ag", "r_max", "per_tau", "k_u", "per_v",
+    "per_rise",
 )  # fmt: skip
 
 
 @jit(inline="always")
 def slopes(y, p):
     """Right-hand side for y = (A_d, A_c, A_p, A_S, R, u); p as in :data:`PARAMETERS`."""
-    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v = p
+    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, per_rise = p
     a_d, a_c, a_p, a_s, r, u = y
     d = a_c * per_v
     b = fma(-a_s, per_v, d - kss)
     root = math.sqrt(fma(b, b, 4.0 * kss * d))
-    # free drug as in free_drug; its division shares one reciprocal with that of the stimulus (divisions are what
-    # a stage waits for)
+    # free drug as in free_drug; its division shares one reciprocal with those of the drive and of the share that it has
+    # in drive and production (divisions are what a stage waits for)
     low = root - b if b < 0.0 else 1.0
     stimulus = d + c_ag
-    inverse = 1.0 / (low * stimulus)
-    c = 0.5 * (b + root) if b >= 0.0 else 2.0 * kss * d * (stimulus * inverse)
+    drive = r_max * u * d
+    both = fma(r, stimulus, drive) + _NOTHING
+    inverse = 1.0 / (low * stimulus * both)
+    c = 0.5 * (b + root) if b >= 0.0 else 2.0 * kss * d * (stimulus * both * inverse)
+    share = drive * (low * stimulus * inverse)
     back = k21 * a_p
     return (
         -ka * a_d,
         fma(ka, a_d, fma(-k_cx, a_c, fma(fma(k_extra, v, -q), c, rate + back))),
         fma(q, c, -back),
         fma(r, v, fma(-k_ada, a_s, (k_ada - k_cx) * fma(-v, c, a_c))),
-        fma(r_max * u * d, low * inverse, -r) * per_tau,
+        fma(drive, low * both * inverse, -r) * fma(per_rise - per_tau, share, per_tau),
         -k_u * u,
     )
 
@@ -69,8 +79,8 @@ def slopes(y, p):
 @jit(inline="always")
 def linearise(y, p, w):
     """What :func:`solve` needs of w I - J at y: a tuple of :data:`MATRIX` numbers."""
-    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v = p
-    _, a_c, _, a_s, _, u = y
+    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, per_rise = p
+    _, a_c, _, a_s, r, u = y
     d = a_c * per_v
     c, root = free_drug(d, a_s * per_v, kss)
     # reciprocals in two groups, one division each
@@ -81,13 +91,18 @@ def linearise(y, p, w):
     per_ag = root * inverse
     c_c = (c + kss) * per_root
     c_s = -c * per_root
-    w_p, w_r, w_d, w_u = w + k21, w + per_tau, w + ka, w + k_u
+    # slopes of dR/dt by R and by B, with the share s = B/(B + R): -(k + 2 (k' - k) s^2), k + (k' - k)(1 - 2 (1 - s)^2)
+    drive = r_max * u * d * per_ag
+    share = drive / (drive + r + _NOTHING)
+    gain = per_rise - per_tau
+    by_drive = fma(gain, 1.0 - 2.0 * (1.0 - share) * (1.0 - share), per_tau)
+    w_p, w_r, w_d, w_u = w + k21, w + fma(2.0 * gain, share * share, per_tau), w + ka, w + k_u
     pair, other = w_p * w_r, w_d * w_u
     inverse = 1.0 / (pair * other)
     i_p, i_r = w_r * other * inverse, w_p * other * inverse
     i_d, i_u = w_u * pair * inverse, w_d * pair * inverse
-    r_u = r_max * d * per_ag * per_tau
-    r_c = r_max * u * c_ag * per_ag * per_ag * per_tau * per_v
+    r_u = r_max * d * per_ag * by_drive
+    r_c = r_max * u * c_ag * per_ag * per_ag * by_drive * per_v
     back = k21 * i_p
     # slope of A_c by C: what complexes lose beyond free drug, less what is distributed and not yet returned
     hold = fma(k_extra, v, -q) + back * q

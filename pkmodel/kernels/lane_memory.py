@@ -20,7 +20,7 @@ K1, K2, K3, K4, K5, K6, K7, K8 = (
 DENSE = 60 * LANES
 # parameters in the order of binding.PARAMETERS; the linearisation of binding.linearise
 P = 66 * LANES
-M = 80 * LANES
+M = 81 * LANES
 _AFTER = M + MATRIX * LANES
 # time, end of the interval, step wanted, step tried, its reciprocal, size of the error, scale of the next step,
 # 1 if accepted
@@ -82,6 +82,7 @@ def parameters(m, l):
         m[P + 11 * LANES + l],
         m[P + 12 * LANES + l],
         m[P + 13 * LANES + l],
+        m[P + 14 * LANES + l],
     )
 
 

@@ -197,9 +197,10 @@ def _load_parameters(m, l, row, theta, state, immune, subject):
     m[P + 8 * LANES + l] = immune[at.KSS]
     m[P + 9 * LANES + l] = immune[at.C_AG]
     m[P + 10 * LANES + l] = r_max
-    m[P + 11 * LANES + l] = 1.0 / (immune[at.TAU_R] * state[row, at.MEMORY])
+    m[P + 11 * LANES + l] = 1.0 / immune[at.TAU_R]
     m[P + 12 * LANES + l] = subject[row, at.DRIVE_RATE]
     m[P + 13 * LANES + l] = 1.0 / v
+    m[P + 14 * LANES + l] = 1.0 / (immune[at.TAU_RISE] * state[row, at.MEMORY])
 
 
 @jit(forceinline=True)

@@ -22,7 +22,7 @@ RUNNING = 10  # how many infusions run (so that the rate returns to exactly 0)
 STEROID = 11  # multiplier on the onset hazard since the last dose
 COTHERAPY = 12  # strength of the immunomodulator, 0..1
 OCCASION = 13  # factor on CL of the current dosing occasion (IOV)
-MEMORY = 14  # factor on tau_R: 1, or memory_factor after re-exposure
+MEMORY = 14  # factor on tau_rise: 1, or memory_factor after re-exposure
 ONSET_TIME = 15  # d, inf before onset
 LOSS_TIME = 16  # d, inf while response lasts
 LOSS_TARGET = 17  # LOSS_HAZARD at which response is lost; inf until response is assessed
@@ -57,8 +57,9 @@ N_SUBJECT = 4
     IMM_CLEARANCE,
     MEMORY_FACTOR,
     WANING,
-) = range(13)
-N_IMMUNE = 13
+    TAU_RISE,
+) = range(14)
+N_IMMUNE = 14
 
 # response: one row for everybody
 K_EFFECT, HILL, LAMBDA_MECH, LAMBDA_PK, E_RELAPSE = range(5)
