@@ -112,7 +112,7 @@ def numbalsoda(task: AntibodyTask) -> Solve:
 
 def _compiled_slopes(numba: Any, signature: Any) -> Any:
     """:func:`benchmarks.antibody.slopes` as a C function."""
-    count = 12  # parameters and the infusion rate
+    count = 13  # parameters and the infusion rate
 
     @numba.njit
     def choose(condition, yes, no):  # type: ignore[no-untyped-def]
@@ -129,11 +129,13 @@ def _compiled_slopes(numba: Any, signature: Any) -> Any:
         bound = (d - c) * p[1]
         k_cx = p[0] / p[1] + p[4]
         exchange = p[2] * c - p[2] / p[3] * y[1]
-        dy[0] = p[11] - p[0] * c - exchange - k_cx * bound
+        dy[0] = p[12] - p[0] * c - exchange - k_cx * bound
         dy[1] = exchange
         dy[2] = y[3] * p[1] - p[5] * (y[2] - bound) - k_cx * bound
-        dy[3] = (p[8] * y[4] * d / (d + p[7]) - y[3]) / p[9]
-        dy[4] = -p[10] * y[4]
+        balance = p[8] * y[4] * d / (d + p[7])
+        share = balance / (balance + y[3] + 1e-100)
+        dy[3] = (balance - y[3]) * (share / p[9] + (1.0 - share) / p[10])
+        dy[4] = -p[11] * y[4]
 
     return numba.cfunc(signature)(rhs)
 

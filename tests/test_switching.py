@@ -195,7 +195,19 @@ def test_a_switched_patient_equals_the_twin(on_infliximab, on_adalimumab):
     last = pk.advance(one, pk.Events.merge(events), until=175.0 + 112.0, times=175.0 + days, into=out)
     theta = dict(zip(("CL", "V1", "Q", "V2", "KA", "F", "LAG"), one.theta[row], strict=True))
     who = {"onset_threshold": one.subject[row, 0], "R_max": one.subject[row, 1], "k_u": one.subject[row, 2]}
-    names = ("h0", "C_ag", "C_tol", "gamma", "tau_rise", "tau_R", "k_extra", "Kss", "imm_onset", "imm_production", "memory_factor")
+    names = (
+        "h0",
+        "C_ag",
+        "C_tol",
+        "gamma",
+        "tau_rise",
+        "tau_R",
+        "k_extra",
+        "Kss",
+        "imm_onset",
+        "imm_production",
+        "memory_factor",
+    )
     immune = {name: getattr(layer, name) for name in names}
     immune |= {"k_ada": math.log(2) / layer.antibody_half_life, "imm_clearance": 1.0}
     immune |= {"priming_half_life": layer.priming_half_life}

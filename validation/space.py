@@ -51,14 +51,16 @@ FREE: tuple[Free, ...] = (
     Free("frailty_sd", 0.5, 0.5, "log", "log SD", "small: published hazard ratios stay what they are over time"),
     Free("R_max_median", 0.064, 1.0, "log", "mg/L/day", _WIDE),
     Free("R_max_sd", 1.6, 0.4, "log", "log SD", "titres spread over three decades (Brandse 2017)"),
-    Free("tau_rise", 14.0, 0.4, "log", "day", "a first IgG response is at its height two to four weeks after it begins"),
+    Free(
+        "tau_rise", 14.0, 0.4, "log", "day", "a first IgG response is at its height two to four weeks after it begins"
+    ),
     Free(
         "tau_R",
         55.0,
         0.4,
         "log",
         "day",
-        "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), which 40 to 75 days predict",
+        "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), which 48 to 75 days predict",
     ),
     Free(
         "imm_onset",

@@ -41,17 +41,18 @@ def free_drug(d, s, kss):
 
 _NOTHING = 1e-100  # mg/L/d; neither drive nor production: the share is then 0
 
-# order of the tuple of parameters that every function here takes; rate is In(t) of the interval
+# order of the tuple of parameters that every function here takes; rate is In(t) of the interval, gain is
+# 1/tau_rise - 1/tau_R
 PARAMETERS = (
     "rate", "ka", "q", "k21", "v", "k_cx", "k_extra", "k_ada", "kss", "c_ag", "r_max", "per_tau", "k_u", "per_v",
-    "per_rise",
+    "gain",
 )  # fmt: skip
 
 
 @jit(inline="always")
 def slopes(y, p):
     """Right-hand side for y = (A_d, A_c, A_p, A_S, R, u); p as in :data:`PARAMETERS`."""
-    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, per_rise = p
+    rate, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, gain = p
     a_d, a_c, a_p, a_s, r, u = y
     d = a_c * per_v
     b = fma(-a_s, per_v, d - kss)
@@ -62,16 +63,18 @@ def slopes(y, p):
     stimulus = d + c_ag
     drive = r_max * u * d
     both = fma(r, stimulus, drive) + _NOTHING
-    inverse = 1.0 / (low * stimulus * both)
-    c = 0.5 * (b + root) if b >= 0.0 else 2.0 * kss * d * (stimulus * both * inverse)
-    share = drive * (low * stimulus * inverse)
+    pair = low * stimulus
+    inverse = 1.0 / (pair * both)
+    per_pair = both * inverse
+    c = 0.5 * (b + root) if b >= 0.0 else 2.0 * kss * d * (stimulus * per_pair)
+    share = drive * (pair * inverse)
     back = k21 * a_p
     return (
         -ka * a_d,
         fma(ka, a_d, fma(-k_cx, a_c, fma(fma(k_extra, v, -q), c, rate + back))),
         fma(q, c, -back),
         fma(r, v, fma(-k_ada, a_s, (k_ada - k_cx) * fma(-v, c, a_c))),
-        fma(drive, low * both * inverse, -r) * fma(per_rise - per_tau, share, per_tau),
+        fma(drive, low * per_pair, -r) * fma(gain, share, per_tau),
         -k_u * u,
     )
 
@@ -79,7 +82,7 @@ def slopes(y, p):
 @jit(inline="always")
 def linearise(y, p, w):
     """What :func:`solve` needs of w I - J at y: a tuple of :data:`MATRIX` numbers."""
-    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, per_rise = p
+    _, ka, q, k21, v, k_cx, k_extra, k_ada, kss, c_ag, r_max, per_tau, k_u, per_v, gain = p
     _, a_c, _, a_s, r, u = y
     d = a_c * per_v
     c, root = free_drug(d, a_s * per_v, kss)
@@ -94,7 +97,6 @@ def linearise(y, p, w):
     # slopes of dR/dt by R and by B, with the share s = B/(B + R): -(k + 2 (k' - k) s^2), k + (k' - k)(1 - 2 (1 - s)^2)
     drive = r_max * u * d * per_ag
     share = drive / (drive + r + _NOTHING)
-    gain = per_rise - per_tau
     by_drive = fma(gain, 1.0 - 2.0 * (1.0 - share) * (1.0 - share), per_tau)
     w_p, w_r, w_d, w_u = w + k21, w + fma(2.0 * gain, share * share, per_tau), w + ka, w + k_u
     pair, other = w_p * w_r, w_d * w_u

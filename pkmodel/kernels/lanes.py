@@ -200,7 +200,7 @@ def _load_parameters(m, l, row, theta, state, immune, subject):
     m[P + 11 * LANES + l] = 1.0 / immune[at.TAU_R]
     m[P + 12 * LANES + l] = subject[row, at.DRIVE_RATE]
     m[P + 13 * LANES + l] = 1.0 / v
-    m[P + 14 * LANES + l] = 1.0 / (immune[at.TAU_RISE] * state[row, at.MEMORY])
+    m[P + 14 * LANES + l] = 1.0 / (immune[at.TAU_RISE] * state[row, at.MEMORY]) - 1.0 / immune[at.TAU_R]
 
 
 @jit(forceinline=True)
