@@ -113,9 +113,8 @@ FREE: tuple[Free, ...] = (
 NAMES = tuple(free.name for free in FREE)
 
 _SHARED = (
-    "C_tol", "gamma", "k_extra", "priming_half_life", "frailty_sd", "R_max_median", "R_max_sd", "tau_rise", "tau_R", "imm_onset",
-    "imm_production",
-    "steroid_factor", "hla_factor",
+    "C_tol", "gamma", "k_extra", "priming_half_life", "frailty_sd", "R_max_median", "R_max_sd", "tau_rise", "tau_R",
+    "imm_onset", "imm_production", "steroid_factor", "hla_factor",
 )  # fmt: skip
 FAMILIES = ("sponsor-bridging", "older-elisa", "idkmonitor")
 BORROWED = {"tours-elisa": "older-elisa", "idkmonitor-adalimumab": "idkmonitor", "anti-lambda": "idkmonitor"}
