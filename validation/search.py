@@ -34,10 +34,11 @@ class Effort:
         Patients of the few runs that tie the surrogate to large numbers.
     mean_of
         Points of the posterior whose mean is the set that ships.
-    samples
-        Points drawn from the posterior at the end; those that miss an accept range are dropped.
+    samples, checked
+        Points drawn from the surrogate's posterior at the end, and patients of their runs; those that miss an accept
+        range are dropped.
     kept
-        How many of the others are written at most, in the order drawn.
+        How many of the others are written at most, chosen by how much more likely the run is than the surrogate said.
     """
 
     patients: int = 400
@@ -46,11 +47,12 @@ class Effort:
     batch: int = 112
     accurate: int = 3000
     mean_of: int = 4000
-    samples: int = 160
+    samples: int = 320
+    checked: int = 1200
     kept: int = 40
 
 
-QUICK = Effort(patients=60, design=48, rounds=1, batch=24, accurate=120, mean_of=200, samples=8)
+QUICK = Effort(patients=60, design=48, rounds=1, batch=24, accurate=120, mean_of=200, samples=8, checked=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,21 +125,34 @@ def search(effort: Effort, seed: int, say: Callable[[str], None] = print, worker
         best_values = simulate(best[None, :], effort.accurate)[0]
         say(f"mean of the posterior: misfit {misfit(best_values[None, :], found)[0]:.2f}")
         # a run of few patients is put right by how far it is from the large one at the same point
-        offset = simulate(best[None, :], effort.patients)[0] - best_values
+        offset = simulate(best[None, :], effort.checked)[0] - best_values
         drawn = emulator.sample(start, effort.samples, seed + 90)
-        simulated = simulate(drawn, effort.patients) - offset
+        simulated = simulate(drawn, effort.checked) - offset
     inside = np.all([_within(simulated[:, j], target) for j, target in enumerate(found)], axis=0)
-    say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range")
-    chosen = np.flatnonzero(inside)[: effort.kept]
+    more_likely = misfit(emulator.predict(drawn), found) - misfit(simulated, found)
+    weights = np.where(inside, np.exp(more_likely - more_likely[inside].max(initial=-np.inf)), 0.0)
+    effective = float(weights.sum() ** 2 / np.maximum((weights**2).sum(), 1e-300))
+    say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range, worth {effective:.0f}")
+    chosen = _drawn_by_weight(weights, effort.kept, seed + 95)
     return Found(
         best=best,
         best_values=best_values,
         points=drawn[chosen],
         values=simulated[chosen],
         evaluated=len(points) + len(drawn) + _TIES + 2,
-        drawn=int(chosen[-1]) + 1 if chosen.size else len(drawn),
+        drawn=len(drawn),
         residual=emulator.residual,
     )
+
+
+def _drawn_by_weight(weights: Floats, count: int, seed: int) -> NDArray[np.int64]:
+    """Rows drawn without replacement with probabilities proportional to their weights, in ascending order.
+
+    The largest of log weight + Gumbel noise (Yellott 1977, doi:10.1016/0022-2496(77)90026-8); rows of no weight never.
+    """
+    possible = np.flatnonzero(weights > 0.0)
+    keys = np.log(weights[possible]) + np.random.default_rng(seed).gumbel(size=possible.size)
+    return np.sort(possible[np.argsort(-keys, kind="stable")[:count]])
 
 
 def _nearest(points: Floats, values: Floats, found: Sequence[targets.Target]) -> Floats:
