@@ -177,11 +177,10 @@ def identifiability() -> list[Block]:
         f"{one['between'][0]} with {one['between'][1]} {one['value']:+.2f}" for one in record.get("correlation", [])
     )
     text = (
-        f"{record['accepted']} of {record['drawn']} sets drawn from the posterior lie inside the accept "
-        "range of "
-        f"every calibration figure ({record['evaluated']} points simulated). Narrowed by 0 % means that the figures "
-        "say "
-        f"nothing about a parameter beyond its prior. Correlated beyond 0.4: {pairs or 'none'}."
+        f"{record['accepted']} sets are kept, of {record['drawn']} drawn from the surrogate's posterior "
+        f"({record['evaluated']} points simulated): inside the accept range of every calibration figure, and chosen by "
+        "how much more likely the simulator makes the figures than the surrogate did. Narrowed by 0 % means that the "
+        f"figures say nothing about a parameter beyond its prior. Correlated beyond 0.4: {pairs or 'none'}."
     )
     head = ["parameter", "unit", "best", "95 % of sets", "prior", "narrowed by"]
     return [Heading("What the figures can tell of the parameters"), Words(text), Table(head, rows)]
