@@ -122,7 +122,7 @@ def test_the_estimate_of_every_visit_is_the_careful_one_started_cold(closed_loop
     for visit, orders in closed_loop[1].seen:
         if orders.notes is None:
             continue
-        rows = np.flatnonzero(orders.reason > 0)[:8]
+        rows = np.flatnonzero(orders.reason > 0)[:24]
         records = [record(visit.chart, row) for row in rows]
         b = compile_plans(model, [Plan.of(one) for one in records])
         cold = est.fit_many(model, records, starts=1)
