@@ -14,7 +14,7 @@ from pkmodel.response import Response
 from pkmodel.uncertainty import parameter_sets
 from validation import space, write
 from validation.emulator import Emulator, misfit, to_scale
-from validation.search import Effort, Found
+from validation.search import Effort, Found, drawn_by_weight
 from validation.targets import Target, targets
 from validation.trial import Parameters
 
@@ -43,6 +43,15 @@ def test_the_surrogate_reproduces_a_quadratic(emulator: Emulator) -> None:
     points = np.random.default_rng(6).standard_normal((20, 3))
     # exact but for the ridge of 1e-3 against 60 points
     np.testing.assert_allclose(to_scale(emulator.predict(points), TWO), to_scale(quadratic(points), TWO), atol=5e-3)
+
+
+def test_sets_are_drawn_by_their_weights() -> None:
+    weights = np.array([0.0, 1.0, 2.0, 0.0, 5.0])
+    first = np.array([drawn_by_weight(weights, 1, seed)[0] for seed in range(4000)])
+    # three standard errors of a share among 4,000 are 0.024 at most
+    np.testing.assert_allclose(np.bincount(first, minlength=5) / 4000, weights / 8.0, atol=0.024)
+    assert drawn_by_weight(weights, 9, 1).tolist() == [1, 2, 4]
+    assert drawn_by_weight(np.zeros(3), 2, 1).size == 0
 
 
 def start(seed: int) -> np.ndarray:

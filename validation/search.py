@@ -133,7 +133,7 @@ def search(effort: Effort, seed: int, say: Callable[[str], None] = print, worker
     weights = np.where(inside, np.exp(more_likely - more_likely[inside].max(initial=-np.inf)), 0.0)
     effective = float(weights.sum() ** 2 / np.maximum((weights**2).sum(), 1e-300))
     say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range, worth {effective:.0f}")
-    chosen = _drawn_by_weight(weights, effort.kept, seed + 95)
+    chosen = drawn_by_weight(weights, effort.kept, seed + 95)
     return Found(
         best=best,
         best_values=best_values,
@@ -145,7 +145,7 @@ def search(effort: Effort, seed: int, say: Callable[[str], None] = print, worker
     )
 
 
-def _drawn_by_weight(weights: Floats, count: int, seed: int) -> NDArray[np.int64]:
+def drawn_by_weight(weights: Floats, count: int, seed: int) -> NDArray[np.int64]:
     """Rows drawn without replacement with probabilities proportional to their weights, in ascending order.
 
     The largest of log weight + Gumbel noise (Yellott 1977, doi:10.1016/0022-2496(77)90026-8); rows of no weight never.
