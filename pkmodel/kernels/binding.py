@@ -89,14 +89,17 @@ def linearise(y, p, w):
     # reciprocals in two groups, one division each
     root = max(root, 1e-150)
     stimulus = d + c_ag
-    inverse = 1.0 / (root * stimulus)
-    per_root = per_v * (stimulus * inverse)
-    per_ag = root * inverse
+    drive = r_max * u * d
+    both = fma(r, stimulus, drive) + _NOTHING
+    pair = stimulus * both
+    inverse = 1.0 / (root * pair)
+    per_root = per_v * (pair * inverse)
+    per_pair = root * inverse
+    per_ag = both * per_pair
+    share = drive * (stimulus * per_pair)
     c_c = (c + kss) * per_root
     c_s = -c * per_root
     # slopes of dR/dt by R and by B, with the share s = B/(B + R): -(k + 2 (k' - k) s^2), k + (k' - k)(1 - 2 (1 - s)^2)
-    drive = r_max * u * d * per_ag
-    share = drive / (drive + r + _NOTHING)
     by_drive = fma(gain, 1.0 - 2.0 * (1.0 - share) * (1.0 - share), per_tau)
     w_p, w_r, w_d, w_u = w + k21, w + fma(2.0 * gain, share * share, per_tau), w + ka, w + k_u
     pair, other = w_p * w_r, w_d * w_u
