@@ -75,7 +75,7 @@ def record_text(found: Found, effort: Effort, seed: int) -> str:
         "# The record of a calibration, written by: python -m validation.calibrate",
         f"seed = {seed}",
         f"evaluated = {found.evaluated}  # points simulated",
-        f"accepted = {len(found.points)}  # parameter sets inside every accept range, by importance",
+        f"accepted = {len(found.points)}  # parameter sets inside every accept range, drawn by importance",
         f"drawn = {found.drawn}  # points of the posterior tried for them",
         "",
         "[effort]",
@@ -138,7 +138,7 @@ def _source(name: str, drug: str) -> str:
         return "prior 0.06 per year (log SD 0.5), hardly informed by the figures; validation/calibration.toml"
     if name == "p_max":
         return "calibrated (PANTS primary non-response); one value for both drugs; validation/calibration.toml"
-    if name in ("t_e", "hill", "EC50", "EC50_sd"):
+    if name in ("t_e", "hill", "EC50", "EC50_sd", "tau_rise"):
         prior = next(one for one in space.FREE if one.name in (name, f"{name} {drug}"))
         return (
             f"prior {prior.centre:g} {prior.unit} (log SD {prior.sd:g}); how far narrowed: validation/calibration.toml"
