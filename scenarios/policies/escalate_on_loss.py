@@ -12,34 +12,40 @@ from pkmodel.errors import InputError, unknown_name
 from scenarios.amounts import in_mg, raised
 from scenarios.visit import Orders, Visit
 
-_ACTIONS = ("double-dose", "halve-interval")
+_ACTIONS = ("double-dose", "halve-interval", "shorten-interval")
 _THEN = ("nothing", "switch-within-class", "switch-out-of-class")
 _REASONS = ("", "response lost", "no response after escalation either")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalateOnLoss:
-    """Double the dose or halve the interval, once, when a responder loses response.
+    """More drug when a responder loses response: once, or step by step.
 
     Parameters
     ----------
     action
-        "double-dose" or "halve-interval".
+        "double-dose" or "halve-interval", once; or "shorten-interval", by ``step`` down to ``min_interval``, again
+        whenever response is (still) lost after ``wait``.
     max_dose
         Cap, per kg or in mg (10 mg/kg is the highest labelled infliximab dose).
+    step, min_interval
+        Of "shorten-interval".
     then
         What is done if response does not come back: "nothing", "switch-within-class" or "switch-out-of-class".
     wait
-        Time to leave the escalation before that.
+        Time to leave an escalation before the next step.
     """
 
     needs_levels: ClassVar[bool] = False
     action: str
     max_dose: str = "10 mg/kg"
+    step: str = "2 weeks"
+    min_interval: str = "4 weeks"
     then: str = "nothing"
     wait: str = "12 weeks"
     _cap: units.Amount = field(init=False, repr=False)
     _wait_d: float = field(init=False, repr=False)
+    _days: tuple[float, float] = field(init=False, repr=False)  # step and shortest interval
 
     def __post_init__(self) -> None:
         if self.action not in _ACTIONS:
@@ -51,15 +57,27 @@ class EscalateOnLoss:
             raise InputError.one(f"a cap of {self.max_dose}", "give a positive dose", key="max_dose")
         object.__setattr__(self, "_cap", cap)
         object.__setattr__(self, "_wait_d", units.time_d(self.wait))
+        object.__setattr__(self, "_days", (units.time_d(self.step), units.time_d(self.min_interval)))
+        for key, value in zip(("step", "min_interval"), self._days, strict=True):
+            if value <= 0.0:
+                raise InputError.one(f"'{getattr(self, key)}' is no interval", "give a positive time", key=key)
 
     def __call__(self, visit: Visit) -> Orders:
         """As planned, with the new plan for whoever has just lost response."""
-        now = visit.lost_response & (visit.changes == 0) & visit.in_maintenance
+        now = visit.lost_response & visit.in_maintenance
         dose, interval, due = visit.dose, visit.interval, visit.due
         if self.action == "double-dose":
+            now &= visit.changes == 0
             dose = np.where(now, raised(dose, dose, in_mg(self._cap, visit.weight)), dose)
         else:
-            interval = np.where(now, 0.5 * interval, interval)
+            step, shortest = self._days
+            if self.action == "halve-interval":
+                now &= visit.changes == 0
+                shorter = 0.5 * interval
+            else:
+                now &= (visit.days_since_change >= self._wait_d) & (interval > shortest)
+                shorter = np.maximum(interval - step, shortest)
+            interval = np.where(now, shorter, interval)
             due = due | (now & (visit.days_since_dose >= interval))
         switch = self._switch(visit)
         reason = np.where(now, 1, np.where(switch >= 0, 2, 0))
@@ -74,4 +92,6 @@ class EscalateOnLoss:
             return stay
         target = visit.within_class if self.then == "switch-within-class" else visit.out_of_class
         failed = visit.lost_response & (visit.changes > 0) & (visit.days_since_change >= self._wait_d)
+        if self.action == "shorten-interval":
+            failed &= visit.interval <= self._days[1]
         return np.where(failed & (target >= 0), target, stay).astype(np.int8)
