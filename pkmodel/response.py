@@ -118,5 +118,15 @@ def _shipped(name: str) -> Response:
     return Response(**read_parameters(folder / f"{name}.toml", Response))
 
 
+def restored(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of missing effect that a change of treatment has restored, shape (patient,).
+
+    ``before`` and ``after`` (patient,) are means of ``1 - E`` over a cycle. It is the probability that the change
+    would have prevented a loss for lack of drug, ``(h - h') / h`` of the hazards (the probability of causation: Robins
+    and Greenland 1989, doi:10.2307/2531765), and by it such a loss is undone; 0 where the change restored nothing.
+    """
+    return np.asarray(np.clip(1.0 - after / np.maximum(before, 1e-12), 0.0, 1.0))
+
+
 NO_RESPONSE_MODEL = np.zeros(at.N_RESPONSE)
 """Kernel row that switches the effect and its hazards off."""

@@ -6,8 +6,10 @@ the validation report judges rescue (``validation/rescue.py``):
 - The cause of a loss is mechanistic with probability ``lambda_mech / lambda``, with the hazard of the decision day that
   finds the loss (the first one after it, before any dose of that day); no drug of the class helps against that.
   Otherwise the loss was for lack of drug.
-- Response lost for lack of drug is regained with probability ``E(C_e)`` when it is judged again: ``regain_after``
-  days after a change of treatment with the same drug, or on the assessment day of the new drug after a switch.
+- Response lost for lack of drug is regained with the share of the missing effect that the change has restored
+  (:func:`pkmodel.response.restored`) when it is judged again: ``regain_after`` days after a change of treatment with
+  the same drug, or on the assessment day of the new drug after a switch. What is missing is the mean of ``1 - E``
+  over the eight weeks before the loss is found and before it is judged, under whatever drug.
 - Who never responded does so with probability ``p_max E(C_e)``, by the same uniform number as at first: what was
   mechanistic stays so within the class.
 - A drug of another class meets the patient anew, with numbers of its own.
@@ -19,6 +21,7 @@ goes beyond the first loss.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,9 +29,12 @@ from numpy.typing import NDArray
 
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.kernels import layout as at
+from pkmodel.response import restored
 from scenarios.drug_class import class_number
 from scenarios.therapy import Therapy, carry_effect
 from scenarios.visit import Codes, Flags, Floats
+
+_CYCLE = 56.0  # d; a whole number of cycles of all usual regimens
 
 
 class Disease:
@@ -67,9 +73,13 @@ class Disease:
         self.lacked_drug = np.zeros(n, np.bool_)
         self.lost_class = np.full(n, -1, np.int8)  # class of the drug under which response was lost last
         self.began = np.zeros(n)  # day on which the present drug was begun
+        self.lack_at_loss = np.zeros(n)
+        self.lack = Lack(therapies, n) if regain_after is not None or len(therapies) > 1 else None
 
     def follow(self, day: float, drug: Codes) -> None:
         """Losses up to today, and judgements that are due."""
+        if self.lack is not None:
+            self.lack.add(day, drug)
         if day == self.assessment_day:
             self._first_judgement(drug)
         for number, therapy in enumerate(self.therapies):
@@ -151,6 +161,8 @@ class Disease:
         uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
         self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
         self.lost_class[rows] = kind
+        if self.lack is not None:
+            self.lack_at_loss[rows] = self.lack.mean()[rows]
         self.losses.append((rows, times[rows].copy(), self.lacked_drug[rows].copy()))
 
     def _judge_again(self, number: int, due: Flags, day: float) -> None:
@@ -162,7 +174,9 @@ class Disease:
         therapy, kind = self.therapies[number], int(self.classes[number])
         response, values, ids = therapy.drug.response, therapy.state.values, self.ids[rows]
         effect = values[rows, at.EFFECT]
-        again = self.draws.uniform(Stream.LOSS, ids, 1, first=2 + 2 * kind)[:, 0] < effect
+        assert self.lack is not None  # else nothing is ever judged again
+        share = restored(self.lack_at_loss[rows], self.lack.mean()[rows])
+        again = self.draws.uniform(Stream.LOSS, ids, 1, first=2 + 2 * kind)[:, 0] < share
         anew = self.draws.uniform(Stream.RESPONSE, ids, 1, first=kind)[:, 0] < response.p_max * effect
         regained = np.where(self.lost_class[rows] == kind, again & self.lacked_drug[rows], anew)
         patience = self.draws.exponential(Stream.REGAIN, ids, 1, first=moment(day))[:, 0]
@@ -173,3 +187,38 @@ class Disease:
         self.judged[rows] = True
         if regained.any():
             self.regained.append((rows[regained], day))
+
+
+class Lack:
+    """Effect that was missing lately: the mean of ``1 - E`` over eight weeks, under the drug of each time.
+
+    From the hazard of loss that the engine accumulates, which holds the integral of ``1 - E`` without error of
+    quadrature.
+    """
+
+    def __init__(self, therapies: Sequence[Therapy], n: int) -> None:
+        self.therapies = therapies
+        self._hazards = [np.zeros(n) for _ in therapies]
+        self._sums = deque([(0.0, np.zeros(n))])  # (day, integral of 1 - E from day 0), eight weeks back
+
+    def add(self, day: float, drug: Codes) -> None:
+        """Go on to ``day``; ``drug`` is what each patient has had since the day before."""
+        last, total = self._sums[-1]
+        if day <= last:
+            return
+        total = total.copy()
+        for number, therapy in enumerate(self.therapies):
+            response, now = therapy.drug.response, therapy.state.values[:, at.LOSS_HAZARD]
+            mine = drug == number
+            if response.lambda_pk > 0.0:  # else nobody loses response for lack of this drug
+                grown = now[mine] - self._hazards[number][mine]
+                total[mine] += (grown - response.lambda_mech * (day - last)) / response.lambda_pk
+            self._hazards[number] = now.copy()
+        self._sums.append((day, total))
+        while self._sums[1][0] <= day - _CYCLE:
+            self._sums.popleft()
+
+    def mean(self) -> Floats:
+        """Mean of ``1 - E`` over the last eight weeks (of what there is, where there is less), shape (patient,)."""
+        (first, before), (last, total) = self._sums[0], self._sums[-1]
+        return np.asarray((total - before) / (last - first))

@@ -14,6 +14,7 @@ import scenarios as sc
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.errors import InputError
 from pkmodel.kernels import layout as at
+from pkmodel.response import restored
 from scenarios.arm import ArmRun
 from scenarios.attendance import propensities
 from scenarios.cohorts import Cohort
@@ -388,6 +389,68 @@ def test_response_comes_back_after_a_change_and_only_for_lack_of_drug():
     fixed, _, _ = go(n=600)
     assert fixed.disease.regained == []
     assert np.array_equal(fixed.disease.first_loss, run.disease.first_loss)
+
+
+def test_missing_effect_is_that_of_the_last_eight_weeks_under_the_drug_of_each_time():
+    """Against a sum over the effect seen every day; after a switch under the other drug's."""
+    script = Script({140.0: lambda visit: {"switch_to": everybody(1, np.int8)(visit)}})
+    effects, told = [], {}
+
+    def watch(run, _, day):
+        number = run.plan.drug if day != 140.0 else np.zeros(N, np.int8)  # orders of today count from today on
+        all_drugs = np.stack([therapy.state.values[:, at.EFFECT] for therapy in run.therapies])
+        effects.append((day, all_drugs[number, np.arange(N)]))
+        if day > 0.0:
+            told[day] = run.disease.lack.mean().copy()
+
+    scenario = trial("fixed").with_settings(["review_every=1 day"])
+    arm = replace(scenario.arms[0], adherence=None, policy=script)
+    patients = Cohort.load("adult-crohn").sample(N, seed=SEED)
+    ArmRun(Setting.of(scenario, SEED, 1), arm, patients).carry_through(watch=watch)
+    days = np.array([day for day, _ in effects])
+    lack = 1.0 - np.stack([effect for _, effect in effects], axis=1)
+    for day in (98.0, 140.0, 168.0, 210.0):
+        within = (days >= day - 56.0) & (days <= day)
+        expected = np.trapezoid(lack[:, within], days[within], axis=1) / 56.0
+        # the rule of trapezoids at steps of a day, against an effect that changes within two weeks
+        np.testing.assert_allclose(told[day], expected, atol=2e-3)
+
+
+def test_nothing_is_restored_by_a_change_that_restores_nothing():
+    before = np.array([0.5, 0.5, 0.5, 0.2, 0.0])
+    after = np.array([0.5, 0.8, 0.1, 0.0, 0.0])
+    np.testing.assert_allclose(restored(before, after), [0.0, 0.0, 0.8, 1.0, 1.0])
+
+
+def test_the_interval_is_shortened_step_by_step():
+    policy = make("escalate-on-loss", {"action": "shorten-interval", "then": "switch-within-class"})
+    run, visits, _ = go(policy=policy, n=600)
+    days = sorted(visits)
+    intervals = np.stack([visits[day].interval for day in days], axis=1)
+    here = np.stack([visits[day].drug == 0 for day in days], axis=1)
+    assert set(np.unique(intervals[here & np.stack([visits[day].in_maintenance for day in days], axis=1)])) == {
+        28.0, 42.0, 56.0,
+    }  # fmt: skip
+    fewer = 0
+    for earlier, later in pairwise(days):
+        step = visits[earlier].interval - visits[later].interval
+        changed = (visits[earlier].drug == 0) & (visits[later].drug == 0) & (step > 0.0)
+        fewer += changed.sum()
+        assert (step[changed] == 14.0).all()
+        assert visits[earlier].lost_response[changed].all()
+        assert (visits[earlier].days_since_change[changed] >= 84.0).all()
+    assert fewer > 50
+    # the other drug only for those whose interval cannot become shorter
+    for earlier, later in pairwise(days):
+        left = (visits[earlier].drug == 0) & (visits[later].drug == 1)
+        assert (visits[earlier].interval[left] == 28.0).all()
+    assert (run.plan.drug == 1).any()
+
+
+@pytest.mark.parametrize("key", ["step", "min_interval"])
+def test_a_step_of_nothing_is_refused(key):
+    with pytest.raises(InputError, match=rf"{key}: '0 weeks' is no interval.*give a positive time"):
+        make("escalate-on-loss", {"action": "shorten-interval", key: "0 weeks"})
 
 
 def test_a_responder_who_changes_the_drug_keeps_the_patience_that_is_left():

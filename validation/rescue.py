@@ -2,21 +2,26 @@
 
 At the moment of loss the cause is mechanistic with probability ``lambda_mech / lambda(t)`` (an addressed random
 number of the patient decides, the same in every arm); no drug helps against that. Otherwise the loss was for lack of
-drug, and response is regained with probability ``E(C_e)`` twelve weeks after the change: the same exposure-response
-that rules primary response, its ``p_max`` being the part that is mechanistic.
+drug, and response is regained with the probability with which the change would have prevented the loss: the share of
+the hazard ``lambda_pk (1 - E)`` that it takes away (the probability of causation, Robins and Greenland 1989,
+doi:10.2307/2531765). Both hazards are means over eight weeks, a whole cycle: those before the change, and those before
+the judgement twelve weeks after. So nobody regains response on a regimen that does what it did before.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.draws import Draws, Stream
+from pkmodel.response import restored
 from validation.trial import Record
 
 JUDGED_AFTER = 84.0  # d
+_CYCLE = 56.0  # d
 LOW_DRUG = 1.4  # mg/L, the commercial assay's lower limit in 2010 (from memory)
 # indices within Stream.LOSS; index 0 is the patient's patience
 _CAUSE, _REGAIN = 1, 2
@@ -71,7 +76,7 @@ def rescue(record: Record) -> Rescue:
         mine = judged & (column == number)
         number_by_patient[mine] = record.measured(int(number))[mine]
     drug = lacks_drug(record)
-    effect = record.effect[rows, at_judgement]
+    share = restored(mean_lack(record, record.days[column]), mean_lack(record, record.days[at_judgement]))
     return Rescue(
         judged=judged,
         level=number_by_patient,
@@ -79,7 +84,7 @@ def rescue(record: Record) -> Rescue:
         titre=record.antibody_total[rows, column],
         level_then=record.free[rows, at_judgement],
         for_lack_of_drug=drug,
-        regained=judged & drug & (_uniform(record, _REGAIN) < effect),
+        regained=judged & drug & (_uniform(record, _REGAIN) < share),
     )
 
 
@@ -94,9 +99,34 @@ def lacks_drug(record: Record) -> Flags:
 
 
 def regains_on(record: Record, other: Record) -> Flags:
-    """Response of ``record``'s patients twelve weeks after a change to the drug of ``other`` (same patients)."""
-    effect = other.effect[:, other.column(JUDGED_AFTER)]
-    return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < effect))
+    """Response of ``record``'s patients twelve weeks after a change to the drug of ``other`` (same patients).
+
+    ``other`` begins without any effect; what is left of the first drug's, which fades with its half-life t_e, is added
+    (the effect's equation is linear in the effect).
+    """
+    column = rescue(record).column
+    before = mean_lack(record, record.days[column])
+    half_life = record.parameters.response[record.drug].t_e
+    left = (2.0 ** (-(JUDGED_AFTER - _CYCLE) / half_life) - 2.0 ** (-JUDGED_AFTER / half_life)) * half_life
+    carried = record.effect[np.arange(column.size), column] * left / (math.log(2.0) * _CYCLE)
+    share = restored(before, mean_lack(other, np.full(column.size, JUDGED_AFTER)) - carried)
+    return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < share))
+
+
+def mean_lack(record: Record, until: Floats) -> Floats:
+    """Mean of 1 - E over the eight weeks before each patient's day ``until``; all arrays (patient,).
+
+    From the accumulated hazard, which holds the integral of 1 - E without error of quadrature.
+    """
+    response = record.parameters.response[record.drug]
+    if response.lambda_pk == 0.0:  # nobody loses response for lack of drug
+        return np.zeros(record.ids.size)
+    since = np.maximum(until - _CYCLE, 0.0)
+    ends = np.array(
+        [np.interp([t, u], record.days, row) for t, u, row in zip(since, until, record.hazard, strict=True)]
+    )
+    span = np.maximum(until - since, 1e-6)
+    return np.asarray(((ends[:, 1] - ends[:, 0]) / span - response.lambda_mech) / response.lambda_pk)
 
 
 def group(record: Record, found: Rescue, name: str, family: str) -> Flags:

@@ -57,7 +57,11 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """What was seen of one arm. Arrays (patient,) or (patient, day); days in ``days``."""
+    """What was seen of one arm. Arrays (patient,) or (patient, day); days in ``days``.
+
+    ``hazard`` is that of losing response, accumulated from day 0; ``responding`` says who has response now, also after
+    a loss if the scenario has ``regain_after``; ``cotherapy`` who takes an immunomodulator at the first dose.
+    """
 
     drug: str
     ids: NDArray[np.int64]
@@ -67,10 +71,13 @@ class Record:
     antibody_free: Floats
     antibody_total: Floats
     effect: Floats
+    hazard: Floats
+    responding: Flags
     given: Flags
     responder: Flags
     loss_time: Floats
     onset_time: Floats
+    cotherapy: Flags
     tgn: Floats
     covariates: Mapping[str, Floats]
     parameters: Parameters
@@ -110,7 +117,7 @@ class _Watch:
     def __init__(self) -> None:
         self.days: list[float] = []
         self.columns: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("free", "antibody_free", "antibody_total", "effect", "given")
+            name: [] for name in ("free", "antibody_free", "antibody_total", "effect", "hazard", "responding", "given")
         }
 
     def __call__(self, run: ArmRun, number: int, day: float) -> None:
@@ -120,6 +127,8 @@ class _Watch:
         self.columns["antibody_free"].append(state.antibody_free())
         self.columns["antibody_total"].append(state.antibody_total())
         self.columns["effect"].append(state.values[:, at.EFFECT].copy())
+        self.columns["hazard"].append(state.values[:, at.LOSS_HAZARD].copy())
+        self.columns["responding"].append(run.disease.responding.copy())
         self.columns["given"].append(run.plan.last_dose == day)
 
 
@@ -161,10 +170,13 @@ def run_arm(
         antibody_free=columns["antibody_free"],
         antibody_total=columns["antibody_total"],
         effect=columns["effect"],
+        hazard=columns["hazard"],
+        responding=columns["responding"].astype(np.bool_),
         given=columns["given"].astype(np.bool_),
         responder=run.responder,
         loss_time=values[:, at.LOSS_TIME].copy(),
         onset_time=values[:, at.ONSET_TIME].copy(),
+        cotherapy=run.comedication.taken(0.0),
         tgn=tgn_steady(patients.ids, draws),
         covariates=patients.covariates,
         parameters=parameters,
