@@ -11,8 +11,8 @@ from pkmodel.patients import Patients
 from scenarios.cohorts import Cohort
 from validation.case import studies
 from validation.cox import hazard_ratio
-from validation.rescue import lacks_drug, rescue
-from validation.statistics import Estimate, estimate, highest_titre
+from validation.rescue import lacks_drug, mean_lack, rescue
+from validation.statistics import YEAR, Estimate, estimate, follow_up, highest_titre
 from validation.trial import Parameters, Record, run_arm
 
 
@@ -89,6 +89,54 @@ def test_nobody_regains_from_a_mechanistic_failure(doubled: Record) -> None:
     assert found.judged.any()
     assert not np.any(found.regained & ~found.for_lack_of_drug)
     assert not np.any(found.regained & ~np.isfinite(doubled.loss_time))
+
+
+def test_who_carries_on_regains_nothing_but_by_chance_of_the_cycle(patients: Patients) -> None:
+    """The control that a rule of rescue has to face: only occasions, which differ from cycle to cycle, are left."""
+    many = Cohort.load("adult-crohn").sample(600, seed=3)
+    shares = {}
+    for arm in ("unchanged", "interval halved"):
+        record = run_arm(studies()["afif"], arm, Parameters.shipped(), many, seed=3, threads=2)
+        found = rescue(record)
+        shares[arm] = found.regained[found.judged & found.for_lack_of_drug].mean()
+    assert shares["unchanged"] < 0.3 < 0.5 < shares["interval halved"]
+
+
+def test_missing_effect_is_one_minus_the_mean_effect(doubled: Record) -> None:
+    """Days two weeks and less apart: the trapezoidal sum is off by a few hundredths."""
+    column = doubled.column(7.0 * 102)
+    until = np.full(doubled.ids.size, doubled.days[column])
+    within = (doubled.days >= until[0] - 56.0) & (doubled.days <= until[0])
+    expected = np.trapezoid(1.0 - doubled.effect[:, within], doubled.days[within], axis=1) / 56.0
+    np.testing.assert_allclose(mean_lack(doubled, until), expected, atol=0.06)
+    assert mean_lack(doubled, until).mean() == pytest.approx(expected.mean(), abs=0.02)
+
+
+def test_follow_up_has_the_published_means() -> None:
+    """2.81 and 0.9 years from the reviews' own counts; Qiu 2017's mean of 1.84 is 1.60 when cut at six years."""
+    from validation.case import figures
+
+    means = {name: follow_up(figures()[name][1].options).mean() for name in ("GISBERT-LOR-PY", "BILLIOUD-LOR-PY")}
+    assert means["GISBERT-LOR-PY"] == pytest.approx(37.0 / (827 / 6284 * 100), abs=0.01)
+    assert means["BILLIOUD-LOR-PY"] == pytest.approx(18.2 / 20.3, abs=0.01)
+    years = follow_up(figures()["QIU-LOR-IFX"][1].options)
+    assert np.median(years) == pytest.approx(1.0, abs=0.01)
+    assert np.log(38.5 / 20.9) == pytest.approx(0.5 * figures()["QIU-LOR-IFX"][1].options["spread"] ** 2, abs=0.001)
+
+
+def test_losses_in_a_follow_up_that_varies(doubled: Record) -> None:
+    """Counted patient by patient, for each length."""
+    options = {"median_years": 0.8, "spread": 0.7, "longest_years": 1.5}
+    years = follow_up(options)
+    assert years.max() == 1.5
+    expected = np.mean([
+        np.mean([time <= doubled.assessment_day + YEAR * one for time in doubled.loss_time[doubled.responder]])
+        for one in years
+    ])  # fmt: skip
+    assert estimate("lost_response", [(doubled, 1.0)], [], options).value == pytest.approx(100.0 * expected)
+    rate = estimate("losses_per_100_years", [(doubled, 1.0)], [], options)
+    assert rate.value == pytest.approx(100.0 * expected / years.mean())
+    assert rate.scale == pytest.approx(100.0 / years.mean())
 
 
 def test_causes_follow_the_hazards(doubled: Record) -> None:

@@ -17,6 +17,7 @@ from validation.targets import Target
 
 Floats = NDArray[np.float64]
 _RIDGE = 1e-3
+_REFINING = 200.0  # of 30 to 1000 tried on points left out, 100 to 300 predicted best
 PRIOR_BOUND = 3.5  # prior SDs; the search stays within
 
 
@@ -38,16 +39,15 @@ def from_scale(values: Floats, found: Sequence[Target]) -> Floats:
     return out
 
 
-def misfit(values: Floats, found: Sequence[Target], extra: Floats | None = None) -> Floats:
-    """Half the sum of squares of standardised differences, shape (point,); ``extra`` (target,) adds variance."""
+def misfit(values: Floats, found: Sequence[Target]) -> Floats:
+    """Half the sum of squares of standardised differences, shape (point,)."""
     total = np.zeros(values.shape[0])
     for j, target in enumerate(found):
         if target.scale == "share":
             difference = values[:, j] - target.value
         else:
             difference = np.log(np.maximum(values[:, j], 1e-3) / target.value)
-        variance = target.error**2 + (0.0 if extra is None else float(extra[j]) ** 2)
-        total += 0.5 * difference**2 / variance
+        total += 0.5 * (difference / target.error) ** 2
     return total
 
 
@@ -57,34 +57,32 @@ class Emulator:
 
     found: tuple[Target, ...]
     coefficients: Floats
-    residual: Floats
 
     @classmethod
     def fit(cls, points: Floats, values: Floats, found: Sequence[Target], weights: Floats) -> Emulator:
-        """Fit to simulated points (point, parameter), with a weight for each.
-
-        The residual is that of predictions left out (closed form for a linear smoother), so that it does not shrink
-        with the number of coefficients.
-        """
+        """Fit to simulated points (point, parameter), with a weight for each."""
         design = _features(points)
         root = np.sqrt(weights)[:, None]
         weighted = design * root
         penalty = _RIDGE * np.eye(design.shape[1])
         penalty[0, 0] = 0.0
-        inverse = np.linalg.inv(weighted.T @ weighted + penalty)
-        target = to_scale(values, found)
-        coefficients = inverse @ (weighted.T @ (target * root))
-        leverage = np.einsum("ij,jk,ik->i", weighted, inverse, weighted)
-        left_out = (target - design @ coefficients) / np.maximum(1.0 - leverage, 0.05)[:, None]
-        residual = np.sqrt(np.average(left_out**2, axis=0, weights=weights))
-        return cls(found=tuple(found), coefficients=coefficients, residual=residual)
+        scaled = to_scale(values, found) * root
+        coefficients = np.linalg.solve(weighted.T @ weighted + penalty, weighted.T @ scaled)
+        return cls(found=tuple(found), coefficients=np.asarray(coefficients))
 
-    def shifted(self, point: Floats, value: Floats) -> Emulator:
-        """The same surface, lifted to pass through a value (target,) simulated at a point (parameter,)."""
-        lift = (to_scale(value[None, :], self.found) - _features(point[None, :]) @ self.coefficients)[0]
-        coefficients = self.coefficients.copy()
-        coefficients[0] += lift
-        return Emulator(found=self.found, coefficients=coefficients, residual=self.residual)
+    def refined(self, points: Floats, values: Floats) -> Emulator:
+        """The same surface, put right where a better simulation (point, target) says something else.
+
+        The correction is a quadratic of its own, shrunk towards a constant: it is fitted to far fewer points, and what
+        they say of it beyond a constant is mostly noise (:data:`_REFINING`).
+        """
+        usable = np.all(np.isfinite(values), axis=1)
+        design = _features(points[usable])
+        penalty = _REFINING * np.eye(design.shape[1])
+        penalty[0, 0] = 0.0
+        wrong = to_scale(values[usable], self.found) - design @ self.coefficients
+        correction = np.linalg.solve(design.T @ design + penalty, design.T @ wrong)
+        return Emulator(found=self.found, coefficients=self.coefficients + correction)
 
     def predict(self, points: Floats) -> Floats:
         """Targets (point, target)."""
@@ -126,10 +124,3 @@ def _features(points: Floats) -> Floats:
     n, k = points.shape
     first, second = np.triu_indices(k)
     return np.concatenate([np.ones((n, 1)), points, points[:, first] * points[:, second]], axis=1)
-
-
-def _dimension(features: int) -> int:
-    k = 1
-    while 1 + k + k * (k + 1) // 2 < features:
-        k += 1
-    return k

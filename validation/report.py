@@ -20,7 +20,7 @@ from validation.velayos import velayos
 _HERE = Path(__file__).parent
 _TITLE = "Validation: what the antibodies predict of the literature"
 
-FULL = {"sets": 40, "patients": 1000, "single": 4000, "ranked": 1000, "forecast": 2000}
+FULL = {"sets": 80, "patients": 1500, "single": 4000, "ranked": 1000, "forecast": 2000}
 QUICK = {"sets": 8, "patients": 250, "single": 600, "ranked": 100, "forecast": 100}
 
 
@@ -161,8 +161,9 @@ def _rescue(found: Sequence[Prediction], bins: Sequence[titre.Bin], arms: Sequen
     ids = ("AFIF-LOW-ESC", "AFIF-HACA-ESC", "AFIF-HACA-SWITCH")
     text = (
         "When response is lost the cause is mechanistic with probability lambda_mech / lambda(t); then nothing helps. "
-        "Otherwise response is regained with probability E(C_e) at the trough twelve weeks after "
-        "(validation/rescue.py). "
+        "Otherwise response is regained with the share of the missing effect, 1 - E over eight weeks, that the change "
+        "has restored twelve weeks later (validation/rescue.py). So the unchanged regimen, the control that a rule of "
+        "rescue has to face, brings nothing back but where a patient's clearance happens to be lower than it was. "
         "A trough of 3 ug/mL or more is shown beside, as a second reading that needs no rule of response. The titre "
         "above "
         "which escalation fails was never told to the model."

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation import space, targets
-from validation.emulator import Emulator, misfit
+from validation.emulator import PRIOR_BOUND, Emulator, misfit
 from validation.trial import Parameters
 
 Floats = NDArray[np.float64]
@@ -29,30 +29,34 @@ class Effort:
     Attributes
     ----------
     patients, design, rounds, batch
-        Patients per point; points of the first design; further rounds of ``batch`` points each.
-    accurate
-        Patients of the few runs that tie the surrogate to large numbers.
+        Patients per point; points of the first design; further rounds of ``batch`` points each. The median misfit of a
+        round stays where it is from the ninth on.
+    fine, fine_rounds, fine_batch
+        The same for the rounds with many patients, from which the surrogate is put right.
     mean_of
-        Points of the posterior whose mean is the set that ships.
-    samples, checked
-        Points drawn from the surrogate's posterior at the end, and patients of their runs; those that miss an accept
-        range are dropped.
+        Points of the posterior whose mean, settled, is the set that ships.
+    samples
+        Points drawn from the surrogate's posterior at the end and simulated with ``fine`` patients; those that miss an
+        accept range are dropped.
     kept
-        How many of the others are written at most, chosen by how much more likely the run is than the surrogate said.
+        How many of the others are written at most.
     """
 
     patients: int = 400
     design: int = 512
-    rounds: int = 7
+    rounds: int = 12
     batch: int = 112
-    accurate: int = 3000
+    fine: int = 2000
+    fine_rounds: int = 3
+    fine_batch: int = 96
     mean_of: int = 4000
-    samples: int = 320
-    checked: int = 1200
-    kept: int = 40
+    samples: int = 200
+    kept: int = 80
 
 
-QUICK = Effort(patients=60, design=48, rounds=1, batch=24, accurate=120, mean_of=200, samples=8, checked=60)
+QUICK = Effort(
+    patients=60, design=48, rounds=1, batch=24, fine=120, fine_rounds=1, fine_batch=6, mean_of=200, samples=8
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,10 +69,8 @@ class Found:
     values: Floats
     evaluated: int
     drawn: int
-    residual: Floats
 
 
-_TIES = 2  # times the surrogate is tied to an accurate run at the mean of its own posterior
 _CHAINS = 64
 _PLAIN: dict[int, object] = {}
 
@@ -97,8 +99,9 @@ def starting_design(count: int, seed: int) -> Floats:
 def search(effort: Effort, seed: int, say: Callable[[str], None] = print, workers: int | None = None) -> Found:
     """Sample the posterior, and take its mean.
 
-    No optimiser: the mode of a flat posterior is found somewhere else after any change of the last digits, the mean
-    of many points of it is not.
+    The mode of a flat posterior is found somewhere else after any change of the last digits, the mean of many points of
+    it is not. But a mean of many curved directions may fit worse than all it is made of; it is settled on the nearest
+    point that fits (:func:`settled`).
     """
     found = targets.targets()
     with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
@@ -116,43 +119,49 @@ def search(effort: Effort, seed: int, say: Callable[[str], None] = print, worker
             new = simulate(batch, effort.patients)
             points, values = np.concatenate([points, batch]), np.concatenate([values, new])
             say(f"round {turn + 1}: median misfit of the batch {np.nanmedian(misfit(new, found)):.2f}")
-        emulator = _fit(points, values, found, effort.rounds)
+        rough = emulator = _fit(points, values, found, effort.rounds)
         start = _nearest(points, values, found)
-        best = emulator.sample(start, effort.mean_of, seed + 50).mean(axis=0)
-        for turn in range(_TIES):
-            emulator = emulator.shifted(best, simulate(best[None, :], effort.accurate)[0])
-            best = emulator.sample(start, effort.mean_of, seed + 60 + turn).mean(axis=0)
-        best_values = simulate(best[None, :], effort.accurate)[0]
-        say(f"mean of the posterior: misfit {misfit(best_values[None, :], found)[0]:.2f}")
-        # a run of few patients is put right by how far it is from the large one at the same point
-        offset = simulate(best[None, :], effort.checked)[0] - best_values
+        fine = np.empty((0, points.shape[1]))
+        precise = np.empty((0, len(found)))
+        for turn in range(effort.fine_rounds):
+            batch = emulator.sample(start, effort.fine_batch, seed + 40 + turn)
+            new = simulate(batch, effort.fine)
+            fine, precise = np.concatenate([fine, batch]), np.concatenate([precise, new])
+            emulator = rough.refined(fine, precise)
+            say(f"fine round {turn + 1}: median misfit of the batch {np.nanmedian(misfit(new, found)):.2f}")
+        best = settled(emulator, emulator.sample(start, effort.mean_of, seed + 50))
         drawn = emulator.sample(start, effort.samples, seed + 90)
-        simulated = simulate(drawn, effort.checked) - offset
+        simulated = simulate(np.concatenate([best[None, :], drawn]), effort.fine)
+    best_values, simulated = simulated[0], simulated[1:]
+    say(f"mean of the posterior: misfit {misfit(best_values[None, :], found)[0]:.2f}")
     inside = np.all([_within(simulated[:, j], target) for j, target in enumerate(found)], axis=0)
-    more_likely = misfit(emulator.predict(drawn), found) - misfit(simulated, found)
-    weights = np.where(inside, np.exp(more_likely - more_likely[inside].max(initial=-np.inf)), 0.0)
-    effective = float(weights.sum() ** 2 / np.maximum((weights**2).sum(), 1e-300))
-    say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range, worth {effective:.0f}")
-    chosen = drawn_by_weight(weights, effort.kept, seed + 95)
+    say(f"{int(inside.sum())} of {len(drawn)} points inside every accept range")
+    chosen = np.flatnonzero(inside)[: effort.kept]
     return Found(
         best=best,
         best_values=best_values,
         points=drawn[chosen],
         values=simulated[chosen],
-        evaluated=len(points) + len(drawn) + _TIES + 2,
+        evaluated=len(points) + len(fine) + len(drawn) + 1,
         drawn=len(drawn),
-        residual=emulator.residual,
     )
 
 
-def drawn_by_weight(weights: Floats, count: int, seed: int) -> NDArray[np.int64]:
-    """Rows drawn without replacement with probabilities proportional to their weights, in ascending order.
+def settled(emulator: Emulator, sample: Floats) -> Floats:
+    """The mean of a sample of the posterior (point, parameter), moved to where the figures are met.
 
-    The largest of log weight + Gumbel noise (Yellott 1977, doi:10.1016/0022-2496(77)90026-8); rows of no weight never.
+    The least sum of the misfit and of half the squared distance from the mean, in terms of the sample's covariance.
     """
-    possible = np.flatnonzero(weights > 0.0)
-    keys = np.log(weights[possible]) + np.random.default_rng(seed).gumbel(size=possible.size)
-    return np.sort(possible[np.argsort(-keys, kind="stable")[:count]])
+    from scipy.optimize import minimize
+
+    mean = sample.mean(axis=0)
+    precision = np.linalg.inv(np.cov(sample.T))
+
+    def cost(point: Floats) -> float:
+        away = point - mean
+        return float(misfit(emulator.predict(point[None, :]), emulator.found)[0] + 0.5 * away @ precision @ away)
+
+    return np.asarray(minimize(cost, mean, method="L-BFGS-B", bounds=[(-PRIOR_BOUND, PRIOR_BOUND)] * mean.size).x)
 
 
 def _nearest(points: Floats, values: Floats, found: Sequence[targets.Target]) -> Floats:

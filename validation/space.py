@@ -40,6 +40,10 @@ class Free:
 
 
 _WIDE = "a prototype's guess; wide"
+_WITHOUT_DRUG = (
+    "loss of response once drug is gone: half within 14 weeks of the week-14 visit where maintenance was placebo "
+    "(ACCENT II, Sands 2004), 62 % in 40 weeks (from memory): 3.6 and 1.5 per year; it is the disease's, for any drug"
+)
 FREE: tuple[Free, ...] = (
     Free("h0", 0.03, 1.0, "log", "1/day", _WIDE),
     Free("C_tol", 1.1, 1.0, "log", "mg/L", _WIDE),
@@ -49,8 +53,16 @@ FREE: tuple[Free, ...] = (
         "priming_half_life", 110.0, 0.4, "log", "day", "Ungar 2014: 90 % of antibodies within the first of four years"
     ),
     Free("frailty_sd", 0.5, 0.5, "log", "log SD", "small: published hazard ratios stay what they are over time"),
-    Free("R_max_median", 0.064, 1.0, "log", "mg/L/day", _WIDE),
-    Free("R_max_sd", 1.6, 0.4, "log", "log SD", "titres spread over three decades (Brandse 2017)"),
+    Free(
+        "R_max_median",
+        1.0,
+        0.7,
+        "log",
+        "mg/L/day",
+        "a median of 8.9 ug/mL of antibody, 9 to 18 mg/L of capacity, in those who lost response (Farrell 2003), where "
+        "0.5, 1 and 2 predict 3, 7 and 14",
+    ),
+    Free("R_max_sd", 1.6, 0.25, "log", "log SD", "titres from 12 to 53,000 units among 332 patients (Brandse 2017)"),
     Free(
         "tau_rise", 14.0, 0.4, "log", "day", "a first IgG response is at its height two to four weeks after it begins"
     ),
@@ -62,29 +74,22 @@ FREE: tuple[Free, ...] = (
         "day",
         "antibodies outlast the drug: gone within a year in 13 of 16 (Ben-Horin 2012), which 48 to 75 days predict",
     ),
-    Free(
-        "imm_onset",
-        0.4,
-        0.25,
-        "log",
-        "ratio",
-        "published: pooled risk ratio 0.52 (a hazard ratio of 0.4 where 60 % have antibodies), odds ratios 0.31 (Ungar "
-        "2015) and 0.4 (NOR-DRUM)",
-    ),
+    Free("imm_onset", 0.4, 0.5, "log", "ratio", "conditional; tied to the marginal 0.4 of other cohorts"),
     Free("imm_production", 0.7, 0.9, "odds", "ratio", _WIDE),
     Free("steroid_factor", 0.48, 0.4, "log", "ratio", _WIDE),
     Free("hla_factor", 2.0, 0.5, "log", "ratio", "conditional; tied to the marginal 1.90 (1.60-2.25)"),
     Free("clearance_scale", 0.85, 0.15, "log", "ratio", "tied to the published typical clearance"),
-    Free("cutoff sponsor-bridging", 1.0, 1.0, "log", "mg/L", _WIDE),
+    Free("cutoff sponsor-bridging", 2.4, 1.0, "log", "mg/L", "its limit is not known: the older ELISA's, wide"),
     Free(
         "cutoff older-elisa",
         2.4,
-        0.6,
+        0.4,
         "log",
         "mg/L",
-        "nominal limit of 1.69 ug/mL of antibody (from memory), which binds one to two times its mass: 1.7 to 3.4",
+        "nominal limit of 1.69 ug/mL of antibody (from memory), which binds one to two times its mass: 1.7 to 3.4; and "
+        "a factor of two for what the units were worth",
     ),
-    Free("cutoff idkmonitor", 0.05, 1.0, "log", "mg/L", _WIDE),
+    Free("cutoff idkmonitor", 0.05, 1.5, "log", "mg/L", "a prototype's guess; very wide"),
     Free("t_e", 14.0, 0.5, "log", "day", "stated prior; one value for both drugs"),
     Free("hill", 2.0, 0.5, "log", "1", "stated prior; one value for both drugs"),
     Free(
@@ -99,16 +104,9 @@ FREE: tuple[Free, ...] = (
     Free("EC50_sd", 0.7, 0.3, "log", "log SD", "assumption; one value for both drugs"),
     Free("p_max", 0.90, 0.5, "odds", "probability", "0.90 (0.05); one value for both drugs"),
     Free("lambda_mech", 0.06, 0.5, "log", "1/year", "stated prior, not identified; one value for both drugs"),
-    Free("lambda_pk infliximab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
-    Free(
-        "h0 adalimumab",
-        0.016,
-        0.7,
-        "log",
-        "1/day",
-        "infliximab's first guess times 0.24, from pooled incidences of 7.5 and 28.0 %",
-    ),
-    Free("lambda_pk adalimumab", 3.0, 1.5, "log", "1/year", "what the loss of response leaves; nearly flat"),
+    Free("lambda_pk infliximab", 2.3, 0.5, "log", "1/year", _WITHOUT_DRUG),
+    Free("h0 adalimumab", 0.016, 1.0, "log", "1/day", "wide; tied to the ratio of pooled incidences, 7.5 and 28.0 %"),
+    Free("lambda_pk adalimumab", 2.3, 0.5, "log", "1/year", _WITHOUT_DRUG),
 )
 NAMES = tuple(free.name for free in FREE)
 

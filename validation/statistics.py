@@ -23,6 +23,7 @@ from validation.trial import Record
 Parts = Sequence[tuple[Record, float]]
 Floats = NDArray[np.float64]
 YEAR = 365.25
+_FOLLOWED = 200  # quantiles of follow-up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +118,32 @@ def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any
 
 
 def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
-    lost = [record.loss_time <= record.assessment_day + YEAR * options["years"] for record, _ in parts]
-    among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
-    return _share(parts, lost, among)
+    """Of primary responders, who loses response within a follow-up that differs (:func:`follow_up`)."""
+    shares = []
+    for years in follow_up(options):
+        lost = [record.loss_time <= record.assessment_day + YEAR * years for record, _ in parts]
+        among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
+        shares.append(_share(parts, lost, among).value)
+    return Estimate(value=float(np.mean(shares)), kind="share")
+
+
+def follow_up(options: Mapping[str, Any]) -> Floats:
+    """Years of follow-up after the assessment of response: ``years`` for all, or log-normal quantiles.
+
+    ``median_years`` and ``spread`` (SD of the logarithm) describe that; it is cut at ``longest_years``.
+    """
+    if "years" in options:
+        return np.array([options["years"]], dtype=np.float64)
+    from scipy.special import ndtri
+
+    normal = ndtri((np.arange(_FOLLOWED) + 0.5) / _FOLLOWED)
+    years = options["median_years"] * np.exp(options["spread"] * normal)
+    return np.asarray(np.minimum(years, options["longest_years"]))
 
 
 def _losses_per_100_years(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
-    share = _lost_response(parts, against, options)
-    return Estimate(value=share.value / options["years"], kind="share", scale=100.0 / options["years"])
+    share, years = _lost_response(parts, against, options), float(follow_up(options).mean())
+    return Estimate(value=share.value / years, kind="share", scale=100.0 / years)
 
 
 def _failure(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
@@ -139,9 +158,8 @@ def _trough_share(parts: Parts, against: Parts, options: Mapping[str, Any]) -> E
         number = record.column(7.0 * options["week"])
         level = record.measured(number)
         inside = level == 0.0 if options.get("undetectable") else (level > 0.0) & (level >= low) & (level < high)
-        lost = record.loss_time <= record.days[number]
         flags.append(inside)
-        among.append(record.responder & (~lost | rescue.rescue(record).regained))
+        among.append(record.responding[:, number])
     return _share(parts, flags, among)
 
 
@@ -199,10 +217,12 @@ def _regained(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estim
 
 
 def _regained_on_switch(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
-    ((record, _),), ((other, _),) = parts, against
+    """``against``: the new drug without an immunomodulator and with it; whoever takes one goes on with it."""
+    ((record, _),), ((alone, _), (together, _)) = parts, against
     found = rescue.rescue(record)
     among = rescue.group(record, found, options["group"], options["assay"])
-    return _share(parts, [rescue.regains_on(record, other)], [among])
+    back = np.where(record.cotherapy, rescue.regains_on(record, together), rescue.regains_on(record, alone))
+    return _share(parts, [back], [among])
 
 
 def _levels(parts: Parts, options: Mapping[str, Any]) -> tuple[Floats, Floats]:

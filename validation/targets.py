@@ -1,8 +1,9 @@
-"""What is fitted: the calibration figures, and two constraints that are not evidence about antibodies.
+"""What is fitted: the calibration figures, and four constraints that are no figures of the split.
 
 The constraints tie a parameter to the published number it stands for: typical clearance (patients negative by the
-sponsor's assay have the clearance that the population model printed) and the marginal hazard ratio of HLA-DQA1*05
-carriers.
+sponsor's assay have the clearance that the population model printed), and the marginal hazard ratios of HLA-DQA1*05
+carriers, of patients on an immunomodulator and of adalimumab against infliximab. Published ratios are marginal; the
+parameters are conditional on a patient's frailty, genotype and drug levels, and another number.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +24,15 @@ from validation.trial import SEED, Parameters, Record, Records, run_arms
 Floats = NDArray[np.float64]
 
 HLA = "HLA-DQA1*05, marginal hazard ratio"
+IMMUNOMODULATOR = "immunomodulator, marginal hazard ratio"
+DRUGS = "adalimumab against infliximab, marginal ratio of cumulative hazards"
 CLEARANCE = "clearance of patients negative by the sponsor's assay, over the published one"
 _ARMS = (("accent1", "5 mg per kg"), ("accent1", "5 mg per kg imm"))
 _IMM_SHARE = 0.29
 _WEEKS = (14, 22, 30, 38, 46, 54)
 _FLOOR = 0.1  # mg/L, the lower limit of the assay of those years (from memory)
 _STEP = 1.1
+_SAMPLES: dict[str, Any] = {"assay": "idkmonitor", "weeks": [6, 14, 22, 30, 38, 46, 54]}  # of the two hazard ratios
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,12 @@ def targets() -> list[Target]:
         family = str(figure.options.get("assay", ""))
         accept = (figure.accept_low, figure.accept_high)
         found.append(Target(name, figure.value, error, "share", family, accept))
+    # pooled risk ratio of 0.52 (a hazard ratio of 0.4 where 60 % have antibodies), odds ratios of 0.31 (Ungar 2015,
+    # PMC4602524) and 0.4 (NOR-DRUM); the error is what these differ by
+    found.append(Target(IMMUNOMODULATOR, 0.4, 0.25, "log", "idkmonitor", (0.25, 0.65)))
+    # pooled incidences of 7.5 and 28.0 % (PMC9826743), of which the logarithms of those without antibodies are
+    # compared; cohorts, assays and co-therapy differ: a factor of 1.65 is an assumption
+    found.append(Target(DRUGS, math.log(1 - 0.075) / math.log(1 - 0.280), 0.5, "log", "idkmonitor", (0.09, 0.64)))
     # Sazonovs 2020, doi:10.1053/j.gastro.2019.09.041: 1.90 (1.60-2.25)
     found.append(Target(HLA, 1.90, math.log(2.25 / 1.60) / 3.92, "log", "idkmonitor", (1.60, 2.25)))
     found.append(Target(CLEARANCE, 1.0, 0.02, "log", "sponsor-bridging", (0.95, 1.05)))
@@ -117,7 +128,8 @@ def simulate(
 def predictions(records: Records, without: Mapping[tuple[str, str], Plain]) -> Floats:
     """Predicted targets, in the order of :func:`targets`."""
     out = [predict(figure, study, records).value for _, (study, figure) in sorted(calibration_figures().items())]
-    return np.array([*out, _hla(records), clearance_ratio(records, without)])
+    ties = (_immunomodulator(records), _drugs(records), _hla(records), clearance_ratio(records, without))
+    return np.array([*out, *ties])
 
 
 def predict(figure: FigureFile, study: str, records: Records) -> Estimate:
@@ -127,13 +139,31 @@ def predict(figure: FigureFile, study: str, records: Records) -> Estimate:
     return estimate(figure.statistic, parts, against, figure.options)
 
 
+def _arms(records: Records, drug: str, share: float) -> Parts:
+    """Both arms of PANTS with a drug; ``share`` of the patients takes an immunomodulator."""
+    study = f"pants-{drug}"
+    return [(records[study, drug], 1.0 - share), (records[study, f"{drug} imm"], share)]
+
+
+def _immunomodulator(records: Records) -> float:
+    (without, _), (together, _) = _arms(records, "infliximab", 0.57)
+    return estimate("cox_ratio", [(together, 1.0)], [(without, 1.0)], {**_SAMPLES, "between": "arms"}).value
+
+
+def _drugs(records: Records) -> float:
+    options = {"infliximab": _SAMPLES, "adalimumab": {"assay": "idkmonitor-adalimumab", "weeks": [4, 12, 24, 36, 54]}}
+    positive = {
+        drug: estimate("ever_positive", _arms(records, drug, share), [], options[drug]).value / 100.0
+        for drug, share in (("infliximab", 0.57), ("adalimumab", 0.5))
+    }
+    least = 1e-6  # a parameter set with nobody, or everybody, positive is far away, not infinitely far
+    hazard = {drug: -math.log1p(-min(max(share, least), 1.0 - least)) for drug, share in positive.items()}
+    return hazard["adalimumab"] / hazard["infliximab"]
+
+
 def _hla(records: Records) -> float:
-    parts = [
-        (records["pants-infliximab", "infliximab"], 0.43),
-        (records["pants-infliximab", "infliximab imm"], 0.57),
-    ]
-    options = {"assay": "idkmonitor", "weeks": [6, 14, 22, 30, 38, 46, 54], "between": "hla_dqa1_05"}
-    return estimate("cox_ratio", parts, [], options).value
+    parts = _arms(records, "infliximab", 0.57)
+    return estimate("cox_ratio", parts, [], {**_SAMPLES, "between": "hla_dqa1_05"}).value
 
 
 def clearance_ratio(

@@ -75,7 +75,7 @@ def record_text(found: Found, effort: Effort, seed: int) -> str:
         "# The record of a calibration, written by: python -m validation.calibrate",
         f"seed = {seed}",
         f"evaluated = {found.evaluated}  # points simulated",
-        f"accepted = {len(found.points)}  # parameter sets inside every accept range, drawn by importance",
+        f"accepted = {len(found.points)}  # parameter sets inside every accept range",
         f"drawn = {found.drawn}  # points of the posterior tried for them",
         "",
         "[effort]",
