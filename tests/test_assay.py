@@ -49,8 +49,8 @@ def test_an_undefined_concentration_is_never_a_result() -> None:
 def test_a_drug_sensitive_assay_is_blind_while_there_is_drug() -> None:
     assay = load_antibody_assay("sponsor-bridging")
     drug = np.array([0.0, 0.0, np.nextafter(assay.drug_limit, 0), assay.drug_limit, 20.0])
-    free = np.array([assay.cutoff, 0.5 * assay.cutoff, 9.0, 9.0, 9.0])
-    code, titre = assay.read(drug, free, np.full(5, 9.0), np.zeros(5))
+    free = assay.cutoff * np.array([1.0, 0.5, 2.0, 2.0, 2.0])
+    code, titre = assay.read(drug, free, np.full(5, 2.0 * assay.cutoff), np.zeros(5))
     np.testing.assert_array_equal(code, [POSITIVE, NEGATIVE, POSITIVE, INCONCLUSIVE, INCONCLUSIVE])
     assert code.dtype == np.int8
     np.testing.assert_array_equal(np.isnan(titre), code == INCONCLUSIVE)
@@ -67,9 +67,11 @@ def test_a_drug_tolerant_assay_reads_bound_antibody_and_fades_above_its_limit() 
 
 def test_the_same_sample_is_masked_in_one_family_and_positive_in_the_other() -> None:
     """Scheduled dosing (drug present) masks what episodic dosing (drug gone) shows."""
-    bound, total, z = np.array([0.0, 5.0]), np.array([5.0, 5.0]), np.zeros(2)
+    assay = load_antibody_assay("sponsor-bridging")
+    titre = 1.1 * assay.cutoff
+    bound, total, z = np.array([0.0, titre]), np.full(2, titre), np.zeros(2)
     drug = np.array([3.0, 0.0])
-    sensitive, _ = load_antibody_assay("sponsor-bridging").read(drug, bound, total, z)
+    sensitive, _ = assay.read(drug, bound, total, z)
     tolerant, _ = load_antibody_assay("idkmonitor").read(drug, bound, total, z)
     np.testing.assert_array_equal(sensitive, [INCONCLUSIVE, POSITIVE])
     np.testing.assert_array_equal(tolerant, [POSITIVE, POSITIVE])

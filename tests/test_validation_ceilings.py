@@ -1,4 +1,4 @@
-"""Two held-out figures that the structure does not reach: measured, so that it stays true.
+"""Two held-out figures that the calibrated model does not come near: measured, so that it stays true.
 
 If one of these fails, the structure has learnt something, and the words of the report on the figure are out of date.
 """
@@ -48,7 +48,7 @@ def taxit() -> list[tuple[Record, float]]:
 
 
 def test_no_common_factor_brings_enough_troughs_into_taxits_window(taxit: list[tuple[Record, float]]) -> None:
-    """The troughs are too widely spread, not too low or too high: the width comes from published PK models."""
+    """The troughs of those in response are too widely spread, not too low or too high."""
     least = figures()["TAXIT-SCREEN-IN"][1].accept_low
     assert least is not None
     levels, weights = [], []
