@@ -448,6 +448,12 @@ def test_the_interval_is_shortened_step_by_step():
 
 
 @pytest.mark.parametrize("key", ["step", "min_interval"])
+def test_a_step_is_refused_where_nothing_is_done_step_by_step(key):
+    with pytest.raises(InputError, match=rf"{key}: action 'double-dose' does not use it.*leave it out"):
+        make("escalate-on-loss", {"action": "double-dose", key: "2 weeks"})
+
+
+@pytest.mark.parametrize("key", ["step", "min_interval"])
 def test_a_step_of_nothing_is_refused(key):
     with pytest.raises(InputError, match=rf"{key}: '0 weeks' is no interval.*give a positive time"):
         make("escalate-on-loss", {"action": "shorten-interval", key: "0 weeks"})

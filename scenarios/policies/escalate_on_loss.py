@@ -29,7 +29,7 @@ class EscalateOnLoss:
     max_dose
         Cap, per kg or in mg (10 mg/kg is the highest labelled infliximab dose).
     step, min_interval
-        Of "shorten-interval".
+        Of "shorten-interval" only: "2 weeks" and "4 weeks" where they are left out.
     then
         What is done if response does not come back: "nothing", "switch-within-class" or "switch-out-of-class".
     wait
@@ -39,8 +39,8 @@ class EscalateOnLoss:
     needs_levels: ClassVar[bool] = False
     action: str
     max_dose: str = "10 mg/kg"
-    step: str = "2 weeks"
-    min_interval: str = "4 weeks"
+    step: str | None = None
+    min_interval: str | None = None
     then: str = "nothing"
     wait: str = "12 weeks"
     _cap: units.Amount = field(init=False, repr=False)
@@ -57,10 +57,14 @@ class EscalateOnLoss:
             raise InputError.one(f"a cap of {self.max_dose}", "give a positive dose", key="max_dose")
         object.__setattr__(self, "_cap", cap)
         object.__setattr__(self, "_wait_d", units.time_d(self.wait))
-        object.__setattr__(self, "_days", (units.time_d(self.step), units.time_d(self.min_interval)))
-        for key, value in zip(("step", "min_interval"), self._days, strict=True):
-            if value <= 0.0:
-                raise InputError.one(f"'{getattr(self, key)}' is no interval", "give a positive time", key=key)
+        for key in ("step", "min_interval"):
+            given = getattr(self, key)
+            if given is not None and self.action != "shorten-interval":
+                raise InputError.one(f"action '{self.action}' does not use it", "leave it out", key=key)
+            if given is not None and units.time_d(given) <= 0.0:
+                raise InputError.one(f"'{given}' is no interval", "give a positive time", key=key)
+        days = (units.time_d(self.step or "2 weeks"), units.time_d(self.min_interval or "4 weeks"))
+        object.__setattr__(self, "_days", days)
 
     def __call__(self, visit: Visit) -> Orders:
         """As planned, with the new plan for whoever has just lost response."""
