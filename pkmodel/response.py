@@ -101,6 +101,16 @@ class Response:
         """Primary response at the assessment week, given the effect then."""
         return np.asarray(draws.uniform(Stream.RESPONSE, ids)[:, 0] < self.p_max * effect)
 
+    def missing(self, hazard: NDArray[np.float64], days: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Integral of ``1 - E`` over ``days``, d, from the hazard of loss that they accumulated, shape (patient,).
+
+        The hazard is ``lambda_mech + lambda_pk (1 - E)``, so there is no error of quadrature. 0 where ``lambda_pk`` is
+        0: nobody loses response for lack of drug then.
+        """
+        if self.lambda_pk == 0.0:
+            return np.zeros_like(hazard)
+        return np.asarray((hazard - self.lambda_mech * days) / self.lambda_pk)
+
     def lags(self, ids: NDArray[np.int64], draws: Draws) -> NDArray[np.float64]:
         """Days from the fall below the effect of C_relapse to relapse, one for each patient."""
         return self.relapse_lag * draws.exponential(Stream.RELAPSE, ids)[:, 0]
@@ -116,6 +126,10 @@ def _shipped(name: str) -> Response:
     if name not in known:
         raise unknown_name("response model", name, known)
     return Response(**read_parameters(folder / f"{name}.toml", Response))
+
+
+LACK_OVER = 56.0
+"""Days over which missing effect is averaged: a whole number of cycles of all usual regimens."""
 
 
 def restored(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,12 +29,10 @@ from numpy.typing import NDArray
 
 from pkmodel.draws import Draws, Stream, moment
 from pkmodel.kernels import layout as at
-from pkmodel.response import restored
+from pkmodel.response import LACK_OVER, restored
 from scenarios.drug_class import class_number
 from scenarios.therapy import Therapy, carry_effect
 from scenarios.visit import Codes, Flags, Floats
-
-_CYCLE = 56.0  # d; a whole number of cycles of all usual regimens
 
 
 class Disease:
@@ -190,11 +188,7 @@ class Disease:
 
 
 class Lack:
-    """Effect that was missing lately: the mean of ``1 - E`` over eight weeks, under the drug of each time.
-
-    From the hazard of loss that the engine accumulates, which holds the integral of ``1 - E`` without error of
-    quadrature.
-    """
+    """Effect that was missing lately: the mean of ``1 - E`` over eight weeks, under the drug of each time."""
 
     def __init__(self, therapies: Sequence[Therapy], n: int) -> None:
         self.therapies = therapies
@@ -208,14 +202,12 @@ class Lack:
             return
         total = total.copy()
         for number, therapy in enumerate(self.therapies):
-            response, now = therapy.drug.response, therapy.state.values[:, at.LOSS_HAZARD]
-            mine = drug == number
-            if response.lambda_pk > 0.0:  # else nobody loses response for lack of this drug
-                grown = now[mine] - self._hazards[number][mine]
-                total[mine] += (grown - response.lambda_mech * (day - last)) / response.lambda_pk
+            now, mine = therapy.state.values[:, at.LOSS_HAZARD], drug == number
+            grown = now[mine] - self._hazards[number][mine]
+            total[mine] += therapy.drug.response.missing(grown, day - last)
             self._hazards[number] = now.copy()
         self._sums.append((day, total))
-        while self._sums[1][0] <= day - _CYCLE:
+        while self._sums[1][0] <= day - LACK_OVER:
             self._sums.popleft()
 
     def mean(self) -> Floats:

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.draws import Draws, Stream
-from pkmodel.response import restored
+from pkmodel.response import LACK_OVER, restored
 from validation.trial import Record
 
 JUDGED_AFTER = 84.0  # d
-_CYCLE = 56.0  # d
 LOW_DRUG = 1.4  # mg/L, the commercial assay's lower limit in 2010 (from memory)
 # indices within Stream.LOSS; index 0 is the patient's patience
 _CAUSE, _REGAIN = 1, 2
@@ -98,35 +97,29 @@ def lacks_drug(record: Record) -> Flags:
     return np.asarray(lost & (_uniform(record, _CAUSE) * hazard >= response.lambda_mech))
 
 
-def regains_on(record: Record, other: Record) -> Flags:
+def regains_on(record: Record, found: Rescue, other: Record) -> Flags:
     """Response of ``record``'s patients twelve weeks after a change to the drug of ``other`` (same patients).
 
     ``other`` begins without any effect; what is left of the first drug's, which fades with its half-life t_e, is added
     (the effect's equation is linear in the effect).
     """
-    column = rescue(record).column
+    column = found.column
     before = mean_lack(record, record.days[column])
     half_life = record.parameters.response[record.drug].t_e
-    left = (2.0 ** (-(JUDGED_AFTER - _CYCLE) / half_life) - 2.0 ** (-JUDGED_AFTER / half_life)) * half_life
-    carried = record.effect[np.arange(column.size), column] * left / (math.log(2.0) * _CYCLE)
+    left = (2.0 ** (-(JUDGED_AFTER - LACK_OVER) / half_life) - 2.0 ** (-JUDGED_AFTER / half_life)) * half_life
+    carried = record.effect[np.arange(column.size), column] * left / (math.log(2.0) * LACK_OVER)
     share = restored(before, mean_lack(other, np.full(column.size, JUDGED_AFTER)) - carried)
     return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < share))
 
 
 def mean_lack(record: Record, until: Floats) -> Floats:
-    """Mean of 1 - E over the eight weeks before each patient's day ``until``; all arrays (patient,).
-
-    From the accumulated hazard, which holds the integral of 1 - E without error of quadrature.
-    """
-    response = record.parameters.response[record.drug]
-    if response.lambda_pk == 0.0:  # nobody loses response for lack of drug
-        return np.zeros(record.ids.size)
-    since = np.maximum(until - _CYCLE, 0.0)
+    """Mean of 1 - E over the eight weeks before each patient's day ``until``; all arrays (patient,)."""
+    since = np.maximum(until - LACK_OVER, 0.0)
     ends = np.array(
         [np.interp([t, u], record.days, row) for t, u, row in zip(since, until, record.hazard, strict=True)]
     )
     span = np.maximum(until - since, 1e-6)
-    return np.asarray(((ends[:, 1] - ends[:, 0]) / span - response.lambda_mech) / response.lambda_pk)
+    return record.parameters.response[record.drug].missing(ends[:, 1] - ends[:, 0], span) / span
 
 
 def group(record: Record, found: Rescue, name: str, family: str) -> Flags:

@@ -39,7 +39,7 @@ class Effort:
         Points drawn from the surrogate's posterior at the end and simulated with ``fine`` patients; those that miss an
         accept range are dropped.
     kept
-        How many of the others are written at most.
+        How many of those that are left are written at most.
     """
 
     patients: int = 400

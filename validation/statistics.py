@@ -119,10 +119,10 @@ def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any
 
 def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     """Of primary responders, who loses response within a follow-up that differs (:func:`follow_up`)."""
+    among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
     shares = []
     for years in follow_up(options):
         lost = [record.loss_time <= record.assessment_day + YEAR * years for record, _ in parts]
-        among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
         shares.append(_share(parts, lost, among).value)
     return Estimate(value=float(np.mean(shares)), kind="share")
 
@@ -221,7 +221,9 @@ def _regained_on_switch(parts: Parts, against: Parts, options: Mapping[str, Any]
     ((record, _),), ((alone, _), (together, _)) = parts, against
     found = rescue.rescue(record)
     among = rescue.group(record, found, options["group"], options["assay"])
-    back = np.where(record.cotherapy, rescue.regains_on(record, together), rescue.regains_on(record, alone))
+    back = np.where(
+        record.cotherapy, rescue.regains_on(record, found, together), rescue.regains_on(record, found, alone)
+    )
     return _share(parts, [back], [among])
 
 

@@ -70,17 +70,15 @@ class EscalateOnLoss:
         """As planned, with the new plan for whoever has just lost response."""
         now = visit.lost_response & visit.in_maintenance
         dose, interval, due = visit.dose, visit.interval, visit.due
-        if self.action == "double-dose":
+        step, shortest = self._days
+        if self.action == "shorten-interval":
+            now &= (visit.days_since_change >= self._wait_d) & (interval > shortest)
+        else:
             now &= visit.changes == 0
+        if self.action == "double-dose":
             dose = np.where(now, raised(dose, dose, in_mg(self._cap, visit.weight)), dose)
         else:
-            step, shortest = self._days
-            if self.action == "halve-interval":
-                now &= visit.changes == 0
-                shorter = 0.5 * interval
-            else:
-                now &= (visit.days_since_change >= self._wait_d) & (interval > shortest)
-                shorter = np.maximum(interval - step, shortest)
+            shorter = 0.5 * interval if self.action == "halve-interval" else np.maximum(interval - step, shortest)
             interval = np.where(now, shorter, interval)
             due = due | (now & (visit.days_since_dose >= interval))
         switch = self._switch(visit)
