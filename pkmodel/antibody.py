@@ -72,7 +72,8 @@ class Immunogenicity:
     imm_onset, imm_production
         Immunomodulator at full strength: multipliers on onset hazard and production.
     imm_clearance
-        Whether the PK model's own immunomodulator effect on CL applies too (1) or not (0).
+        Exponent on the PK model's own immunomodulator effect on CL: 1 applies it in full, 0 not at all. Part of a
+        published effect is antibody that the immunomodulator kept away.
     steroid_factor
         IV hydrocortisone before a dose: multiplier on the onset hazard until the next dose.
     tgn_half, tgn_full
@@ -80,6 +81,9 @@ class Immunogenicity:
     clearance_scale
         Factor on the published typical CL, so that patients negative by the original study's assay have the
         published clearance.
+    eta_CL_scale
+        Factor on the published eta of CL, for the same reason: what antibodies do to clearance is part of its
+        published variability between patients.
     status
         Where the numbers come from ("first guess, uncalibrated", "calibrated on ...").
     """
@@ -110,6 +114,7 @@ class Immunogenicity:
     tgn_half: float
     tgn_full: float
     clearance_scale: float
+    eta_CL_scale: float
     status: str
 
     def __post_init__(self) -> None:
@@ -164,7 +169,7 @@ class Immunogenicity:
         row[at.K_ADA] = math.log(2.0) / self.antibody_half_life
         row[at.K_EXTRA], row[at.KSS] = self.k_extra, self.Kss
         row[at.IMM_ONSET], row[at.IMM_PRODUCTION] = self.imm_onset, self.imm_production
-        row[at.IMM_CLEARANCE] = clearance_factor if self.imm_clearance else 1.0
+        row[at.IMM_CLEARANCE] = clearance_factor**self.imm_clearance
         row[at.MEMORY_FACTOR] = self.memory_factor
         row[at.WANING] = math.log(2.0) / self.priming_half_life
         return row

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel.antibody import Immunogenicity
+from pkmodel.covariates import SWITCHED_ROLES
 from pkmodel.draws import Draws, Stream
 from pkmodel.drug import PopulationModel
 from pkmodel.kernels import layout as at
@@ -28,11 +31,28 @@ def parameters(
     the first and applies the second with the strength of the day. ``first_eta`` is the address of the first random
     effect (:func:`pkmodel.switching.eta_index` for a drug that is not the patients' first).
     """
-    roles = frozenset({"antibody", "immunomodulator"}) if immunogenicity is None else frozenset[str]()
     normals = draws.normal(Stream.ETA, patients.ids, len(model.eta_parameters), first=first_eta)
-    theta = model.individual_parameters(patients.covariates_at(time), model.etas(normals), roles=roles)
-    if immunogenicity is not None and immunogenicity.clearance_scale != 1.0:
-        theta[:, at.CL] *= immunogenicity.clearance_scale
+    return from_etas(model, patients.covariates_at(time), model.etas(normals), immunogenicity)
+
+
+def from_etas(
+    model: PopulationModel,
+    covariates: Mapping[str, NDArray[np.float64]],
+    etas: NDArray[np.float64],
+    immunogenicity: Immunogenicity | None,
+) -> NDArray[np.float64]:
+    """PK parameters, shape (patient, parameter), of given etas (patient, eta) as the model has published them.
+
+    The published clearance is that of patients whose antibodies were not seen; so the layer scales its typical value
+    and its eta (:class:`pkmodel.antibody.Immunogenicity`).
+    """
+    if immunogenicity is None:
+        return model.individual_parameters(covariates, etas, roles=SWITCHED_ROLES)
+    if "CL" in model.eta_parameters:
+        etas = etas.copy()
+        etas[:, model.eta_parameters.index("CL")] *= immunogenicity.eta_CL_scale
+    theta = model.individual_parameters(covariates, etas, roles=frozenset())
+    theta[:, at.CL] *= immunogenicity.clearance_scale
     return theta
 
 

@@ -31,9 +31,9 @@ def record(*, doses=DOSES, **parts):
 def simulated(count, until, *, samples=None):
     """Many such patients of the layer with their own onset: state at ``until``, and outputs at ``samples``.
 
-    The layer's correction of the typical clearance is left out: an estimate takes the published one.
+    The layer's corrections of clearance are left out: an estimate takes the published typical value and variability.
     """
-    layer = LAYER.with_values(clearance_scale=1.0)
+    layer = LAYER.with_values(clearance_scale=1.0, eta_CL_scale=1.0)
     patients = pk.Patients(
         ids=np.arange(count), covariates={"weight": np.full(count, 70.0), "albumin": np.full(count, 41.0)}
     )  # fmt: skip

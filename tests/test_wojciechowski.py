@@ -115,7 +115,7 @@ def test_doses_of_the_reference(policy):
     setting = replace(
         setting,
         model=model,
-        immunogenicity=setting.immunogenicity.with_values(h0=0.0, clearance_scale=1.0),
+        immunogenicity=setting.immunogenicity.with_values(h0=0.0, clearance_scale=1.0, eta_CL_scale=1.0),
         laboratory=GivenResiduals(errors),
         draws=GivenEtas(seed=1, etas=etas),
     )

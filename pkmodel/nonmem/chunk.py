@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pkmodel.covariates import SWITCHED_ROLES
 from pkmodel.doses import dose_events
 from pkmodel.draws import Draws, Stream, moment
+from pkmodel.individuals import from_etas
 from pkmodel.kernels import layout as at
 from pkmodel.nonmem.steady import steady_amounts
 from pkmodel.patients import Patients
@@ -48,12 +48,7 @@ class Chunk:
         self.occasions = occasions and plan.model.iov.get("CL", 0.0) > 0.0
 
     def _parameters(self, covariates: Mapping[str, Floats], etas: Floats) -> Floats:
-        layer = self.plan.immunogenicity
-        roles = SWITCHED_ROLES if layer is None else frozenset[str]()
-        theta = self.plan.model.individual_parameters(covariates, etas, roles=roles)
-        if layer is not None:
-            theta[:, at.CL] *= layer.clearance_scale
-        return theta
+        return from_etas(self.plan.model, covariates, etas, self.plan.immunogenicity)
 
     def run(self, out: Floats, threads: int | None) -> None:
         """Add this chunk's levels to ``out``."""
