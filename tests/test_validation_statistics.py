@@ -84,6 +84,34 @@ def test_ever_positive_falls_with_the_cut_off_and_rises_with_samples(doubled: Re
     assert shares[-1] == 0.0
 
 
+def test_samples_before_infusions_end_with_the_last_visit(doubled: Record) -> None:
+    """What is positive by a week is not what an infusion after it shows: counted patient by patient."""
+    found = highest_titre(doubled, "older-elisa", [20, 30], 16.0)
+    titres = doubled.titres("older-elisa")
+    for row in range(doubled.ids.size):
+        days = [
+            column
+            for column, day in enumerate(doubled.days)
+            if day in (140.0, 210.0) or (112.0 <= day <= 210.0 and doubled.given[row, column])
+        ]
+        assert found[row] == titres[row, days].max()
+    later = highest_titre(doubled, "older-elisa", [20, 102], 16.0)
+    assert np.any(later > found)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.67, 1.0])
+def test_losses_where_a_share_had_failed_before(patients: Patients, doubled: Record, share: float) -> None:
+    """The weighted mean over responders of everybody and of those who failed on the other arm, counted one by one."""
+    other = run_arm(studies()["afif"], "unchanged", Parameters.shipped(), patients, seed=4, threads=1)
+    failed = ~other.responder | np.isfinite(other.loss_time)
+    lost = doubled.loss_time <= doubled.assessment_day + YEAR
+    weights = np.where(failed, share / failed.mean(), 0.0) + (1.0 - share)
+    expected = 100.0 * np.average(lost[doubled.responder], weights=weights[doubled.responder])
+    options = {"years": 1.0, "failed_before": share}
+    found = estimate("lost_response", [(doubled, 2.0)], [(other, 1.0)], options)
+    assert found.value == pytest.approx(expected, rel=1e-12)
+
+
 def test_nobody_regains_from_a_mechanistic_failure(doubled: Record) -> None:
     found = rescue(doubled)
     assert found.judged.any()

@@ -66,6 +66,7 @@ def write(folder: Path, *, quick: bool, say: Callable[[str], None] = print, work
         *_rescue(found, bins, arms),
         *sections.ratios(found),
         *sections.alternatives(best, effort["single"] // 2),
+        *sections.ties(),
         *sections.identifiability(),
         *forecasting.section(singles, folder),
         *other_programs.section(other_programs.compare()),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from validation import space, targets
 from validation.emulator import PRIOR_BOUND, Emulator, misfit
+from validation.population_model import Plain, plain
 from validation.trial import Parameters
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,7 @@ class Found:
 
 
 _CHAINS = 64
-_PLAIN: dict[int, object] = {}
+_PLAIN: dict[int, Plain] = {}
 
 
 def _one(task: tuple[tuple[float, ...], int]) -> list[float]:
@@ -82,9 +83,9 @@ def _one(task: tuple[tuple[float, ...], int]) -> list[float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if n not in _PLAIN:
-            _PLAIN[n] = targets.plain(n, threads=1)
+            _PLAIN[n] = plain(n, threads=1)
         records = targets.simulate(space.named(np.array(point)), Parameters.shipped(), n, threads=1)
-        return [float(value) for value in targets.predictions(records, _PLAIN[n])]  # type: ignore[arg-type]
+        return [float(value) for value in targets.predictions(records, _PLAIN[n])]
 
 
 def starting_design(count: int, seed: int) -> Floats:

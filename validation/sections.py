@@ -9,6 +9,7 @@ from pathlib import Path
 from validation.page import Block, Heading, Table, Words
 from validation.predict import Difference, predict_one
 from validation.published import BESIDE, MET, Prediction
+from validation.targets import calibration_figures
 from validation.trial import Parameters
 
 _HERE = Path(__file__).parent
@@ -121,8 +122,8 @@ def ratios(found: Sequence[Prediction]) -> list[Block]:
     text = (
         "Published hazard ratios are marginal; a frailty makes the multipliers of the model conditional. So the "
         "simulated marginal ratio is compared: Cox's partial likelihood on the first positive sample. The calibration "
-        "ties the multiplier of HLA-DQA1*05 to the published 1.90 and that of an immunomodulator, loosely, to the 0.4 "
-        "of other cohorts (validation/targets.py): the ratios below are inputs as much as predictions."
+        "ties the multipliers of HLA-DQA1*05 and of an immunomodulator to published ratios (see what ties parameters): "
+        "the ratios below are inputs as much as predictions."
     )
     return [
         Heading("Marginal hazard ratios of immunogenicity"),
@@ -152,10 +153,35 @@ def alternatives(best: Parameters, patients: int) -> list[Block]:
         )
     text = (
         "The best set, with other published population models instead of Fasanmade 2011 (Crohn's disease). Nothing is "
-        "fitted again, and the clearance factor stays: it was found for Fasanmade 2011."
+        "fitted again, and what scales clearance and its variability stays: it was found for Fasanmade 2011."
     )
     head = ["figure", "what", "published", *(model.removeprefix("infliximab-") for model in _MODELS)]
     return [Heading("Alternative population models"), Words(text), Table(head, rows)]
+
+
+def ties() -> list[Block]:
+    """Published numbers beside the figures that the fit was held to, from its record."""
+    record = tomllib.loads((_HERE / "calibration.toml").read_text(encoding="utf-8"))
+    figures = calibration_figures()
+    rows = [
+        [
+            one["target"],
+            f"{one['published']:.3g} (+- {100 * one['standard_error']:.0f} %)"
+            if one["scale"] == "log"
+            else f"{one['published']:.3g} (+- {one['standard_error']:.3g})",
+            f"{one['predicted']:.3g}",
+            "{:.3g} to {:.3g}".format(*one["sets"]),
+        ]
+        for one in record["fitted"]
+        if one["target"] not in figures
+    ]
+    text = (
+        "Some published numbers are no incidence or rate of the split and still say what a parameter has to be. They "
+        "took part in the fit beside the calibration figures; sources and errors are in validation/targets.py. In "
+        "brackets one standard error."
+    )
+    head = ["what ties parameters", "published", "best set", "95 % of sets"]
+    return [Heading("What ties parameters beside the figures"), Words(text), Table(head, rows)]
 
 
 def identifiability() -> list[Block]:

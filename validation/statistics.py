@@ -74,12 +74,13 @@ def estimate(name: str, parts: Parts, against: Parts, options: Mapping[str, Any]
 def highest_titre(record: Record, family: str, weeks: Sequence[float], at_doses_from: float | None = None) -> Floats:
     """The highest titre each patient ever shows where the assay reports one (mg/L; -1 if never).
 
-    Samples are taken at ``weeks`` and, from week ``at_doses_from`` on, before each infusion.
+    Samples are taken at ``weeks`` and, from week ``at_doses_from`` to the last of them, before each infusion.
     """
     taken = np.zeros(record.free.shape, np.bool_)
     taken[:, [record.column(7.0 * week) for week in weeks]] = True
     if at_doses_from is not None:
-        taken |= record.given & (record.days >= 7.0 * at_doses_from)[None, :]
+        within = (record.days >= 7.0 * at_doses_from) & (record.days <= 7.0 * max(weeks) + 1e-6)
+        taken |= record.given & within[None, :]
     return np.asarray(np.where(taken, record.titres(family), -1.0).max(axis=1))
 
 
@@ -119,12 +120,33 @@ def _no_primary_response(parts: Parts, against: Parts, options: Mapping[str, Any
 
 def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     """Of primary responders, who loses response within a follow-up that differs (:func:`follow_up`)."""
-    among = [record.responder & one for (record, _), one in zip(parts, _among(parts, against), strict=True)]
+    parts, treated = _treated_before(parts, against, options)
+    among = [record.responder & one for (record, _), one in zip(parts, treated, strict=True)]
     shares = []
     for years in follow_up(options):
         lost = [record.loss_time <= record.assessment_day + YEAR * years for record, _ in parts]
         shares.append(_share(parts, lost, among).value)
     return Estimate(value=float(np.mean(shares)), kind="share")
+
+
+def _treated_before(
+    parts: Parts, against: Parts, options: Mapping[str, Any]
+) -> tuple[Parts, Sequence[NDArray[np.bool_]]]:
+    """Parts, and who of each is counted, where a share ``failed_before`` of those treated had failed another drug.
+
+    Without that option it is all or, with ``against``, those who failed (:func:`_among`).
+    """
+    failed = _among(parts, against)
+    share = options.get("failed_before", 1.0)
+    if share == 1.0:
+        return parts, failed
+    everybody = _among(parts, [])
+    first = [(record, weight * (1.0 - share)) for record, weight in parts]
+    second = [
+        (record, weight * share / max(float(mine.mean()), 1e-9))
+        for (record, weight), mine in zip(parts, failed, strict=True)
+    ]
+    return [*first, *second], [*everybody, *failed]
 
 
 def follow_up(options: Mapping[str, Any]) -> Floats:

@@ -20,6 +20,12 @@ from validation.search import Effort, Found
 DATA = Path(pkmodel.__file__).parent / "data"
 HERE = Path(__file__).parent
 DRUGS = ("infliximab", "adalimumab")
+_OF_CLEARANCE = {
+    "clearance_scale": "patients negative by the sponsor's assay have the published clearance",
+    "eta_CL_scale": "patients negative by the sponsor's assay have the published variability of clearance",
+    "imm_clearance": "1: the PK model's own immunomodulator effect on CL applies in full; 0: not at all; fitted so "
+    "that with what it does to antibodies the published effect comes out",
+}
 STATUS = "calibrated on eleven published figures (validation/calibration.toml); see the uncertainty there"
 
 
@@ -88,7 +94,8 @@ def record_text(found: Found, effort: Effort, seed: int) -> str:
             "[[fitted]]",
             f'target = "{target.name}"',
             f"published = {number(target.value)}",
-            f"standard_error = {number(target.error)}" + ("  # of the logarithm" if target.scale == "log" else ""),
+            f"standard_error = {number(target.error)}",
+            f'scale = "{target.scale}"  # that of the standard error; a share is in percent',
             f"predicted = {number(value)}",
             f"sets = [{number(low)}, {number(high)}]  # 2.5 and 97.5 % of the accepted sets",
         ]
@@ -138,6 +145,8 @@ def _source(name: str, drug: str) -> str:
         return "prior 0.06 per year (log SD 0.5), hardly informed by the figures; validation/calibration.toml"
     if name == "p_max":
         return "calibrated (PANTS primary non-response); one value for both drugs; validation/calibration.toml"
+    if name == "EC50" and drug == "adalimumab":
+        return "infliximab's times a ratio, prior 1.5 (log SD 0.3); how far narrowed: validation/calibration.toml"
     if name in ("t_e", "hill", "EC50", "EC50_sd", "tau_rise"):
         prior = next(one for one in space.FREE if one.name in (name, f"{name} {drug}"))
         return (
@@ -147,8 +156,8 @@ def _source(name: str, drug: str) -> str:
         return "half of EC50, the ratio of the stated priors (1 of 2 mg/L infliximab, 2 of 4 adalimumab)"
     if name == "priming_half_life":
         return "prior 110 days: Ungar 2014, doi:10.1136/gutjnl-2013-305259; validation/calibration.toml"
-    if name == "clearance_scale":
-        return "patients negative by the sponsor's assay have the published clearance; validation/calibration.toml"
+    if name in _OF_CLEARANCE:
+        return f"{_OF_CLEARANCE[name]}; validation/calibration.toml"
     if name == "hla_factor":
         return (
             "conditional multiplier that gives the marginal hazard ratio 1.90 (1.60-2.25) of Sazonovs 2020, "
