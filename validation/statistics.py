@@ -230,12 +230,11 @@ def _first_positive(record: Record, family: str, weeks: Sequence[float]) -> tupl
 
 
 def _regained(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    """``against``: the same patients with nothing changed, whose first sample after the loss says who is counted."""
+    ((unchanged, _),) = against
+    group = rescue.group(unchanged, rescue.rescue(unchanged), options["group"], options["assay"])
     found = [rescue.rescue(record) for record, _ in parts]
-    among = [
-        rescue.group(record, one, options["group"], options["assay"])
-        for (record, _), one in zip(parts, found, strict=True)
-    ]
-    return _share(parts, [one.regained for one in found], among)
+    return _share(parts, [one.regained for one in found], [group & one.judged for one in found])
 
 
 def _regained_on_switch(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:

@@ -66,14 +66,19 @@ def curve(parameters: Parameters, n: int, arm: str = "interval halved", threads:
 
 
 def outcomes(parameters: Parameters, n: int, threads: int | None = None) -> list[Outcome]:
-    """Every arm and group: the unchanged regimen is the control that a rule of rescue has to face."""
+    """Every arm and group: the unchanged regimen is the control that a rule of rescue has to face.
+
+    A patient's group is that of the trough at which the unchanged regimen has found the loss, in every arm.
+    """
     records = run_arms([(_STUDY, arm) for arm in ARMS], studies(), parameters, n, threads=threads)
+    unchanged = records[_STUDY, "unchanged"]
+    groups = {name: group(unchanged, rescue(unchanged), name, _FAMILY) for name in GROUPS}
     told = []
     for arm in ARMS:
         record = records[_STUDY, arm]
         found = rescue(record)
         for name in GROUPS:
-            inside = group(record, found, name, _FAMILY)
+            inside = groups[name] & found.judged
             told.append(
                 Outcome(
                     arm=arm,
