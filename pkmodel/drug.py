@@ -288,17 +288,28 @@ class PopulationModel:
         InputError
             Also if ``etas`` has the wrong shape or is not finite.
         """
+        etas = self.checked(etas)
+        theta = self.typical_parameters(covariates, etas.shape[0], roles=roles)
+        growth = np.exp(etas)
+        for index, name in enumerate(self.eta_parameters):
+            theta[:, COLUMN[name]] *= growth[:, index]
+        return theta
+
+    def checked(self, etas: Floats) -> Floats:
+        """Return random effects as they are, shape (patient, eta), columns as ``eta_parameters``.
+
+        Raises
+        ------
+        InputError
+            If ``etas`` has the wrong shape or is not finite.
+        """
         etas = np.ascontiguousarray(etas, dtype=np.float64)
         if etas.ndim != 2 or etas.shape[1] != len(self.eta_parameters):
             expected = f"(patient, {len(self.eta_parameters)}): {', '.join(self.eta_parameters) or 'no etas'}"
             raise InputError.one(f"etas of shape {etas.shape}", f"{self.name} expects {expected}", key="etas")
         if not np.isfinite(etas).all():
             raise InputError.one("etas are not all finite", "check how they were drawn", key="etas")
-        theta = self.typical_parameters(covariates, etas.shape[0], roles=roles)
-        growth = np.exp(etas)
-        for index, name in enumerate(self.eta_parameters):
-            theta[:, COLUMN[name]] *= growth[:, index]
-        return theta
+        return etas
 
     def etas(self, z: Floats) -> Floats:
         """Return etas of covariance ``omega`` from independent standard normals, shape (patient, eta)."""

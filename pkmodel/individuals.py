@@ -45,13 +45,16 @@ def from_etas(
 
     The published clearance is that of patients whose antibodies were not seen; so the layer scales its typical value
     and its eta (:class:`pkmodel.antibody.Immunogenicity`).
+
+    Raises
+    ------
+    InputError
+        If ``etas`` has the wrong shape or is not finite, or for missing or impossible covariates.
     """
     if immunogenicity is None:
         return model.individual_parameters(covariates, etas, roles=SWITCHED_ROLES)
-    if "CL" in model.eta_parameters:
-        etas = etas.copy()
-        etas[:, model.eta_parameters.index("CL")] *= immunogenicity.eta_CL_scale
-    theta = model.individual_parameters(covariates, etas, roles=frozenset())
+    scale = np.array([immunogenicity.eta_CL_scale if name == "CL" else 1.0 for name in model.eta_parameters])
+    theta = model.individual_parameters(covariates, model.checked(etas) * scale, roles=frozenset())
     theta[:, at.CL] *= immunogenicity.clearance_scale
     return theta
 

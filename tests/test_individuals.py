@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pkmodel as pk
+from pkmodel.errors import InputError
 from pkmodel.individuals import from_etas, parameters
 from pkmodel.kernels import layout as at
 
@@ -39,6 +40,13 @@ def test_nothing_else_is_scaled_and_the_etas_stay_what_they_were() -> None:
     others = [column for column in range(bare.shape[1]) if column != at.CL]
     np.testing.assert_array_equal(found[:, others], bare[:, others])
     np.testing.assert_array_equal(given, ETAS)
+
+
+@pytest.mark.parametrize("layer", [None, LAYER])
+@pytest.mark.parametrize("etas", [np.zeros((N, 2)), np.zeros(3), np.full((N, 3), np.nan)])
+def test_etas_of_the_wrong_shape_or_nan_are_refused(layer: pk.Immunogenicity | None, etas: np.ndarray) -> None:
+    with pytest.raises(InputError, match="etas"):
+        from_etas(MODEL, COVARIATES, etas, layer)
 
 
 def test_a_patient_of_the_engine_and_of_a_table_have_the_same_clearance() -> None:

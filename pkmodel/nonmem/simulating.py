@@ -114,7 +114,8 @@ def simulate_table(
     seed
         Of the random effects, addressed by ID: patient 7 of a table is patient 7 of ``pk.simulate``.
     etas
-        (patient, eta) random effects to use instead, in order of ``table.ids``; zeros give the typical prediction.
+        (patient, eta) random effects to use instead, in order of ``table.ids``; zeros give the typical prediction. As
+        the model has published them: with the antibody layer, that of CL is scaled (``eta_CL_scale``).
     rules
         Covariate to "nocb" (NONMEM's, the default), "locf" or "linear".
     immunogenicity
