@@ -91,6 +91,28 @@ def test_samples_have_the_spread_the_targets_leave(emulator: Emulator) -> None:
     assert 0.5 < points[:, 1].std() < 1.1
 
 
+def test_the_median_titre_is_that_of_patients_counted_as_often_as_their_arm_weighs() -> None:
+    from validation import targets as fitted
+    from validation.case import studies
+    from validation.trial import run_arms
+
+    study, figure = fitted.calibration_figures()["FARRELL-PBO"]
+    records = run_arms([(study, part.arm) for part in figure.parts], studies(), Parameters.shipped(), 150)
+    counted: list[float] = []
+    for part in figure.parts:
+        record = records[study, part.arm]
+        titres, cutoff = record.titres("older-elisa"), record.parameters.assay("older-elisa").cutoff
+        for row in range(record.ids.size):
+            taken = [
+                titres[row, column]
+                for column, day in enumerate(record.days)
+                if (day % 28 == 0 and day >= 28) or (day >= 14 and record.given[row, column])
+            ]
+            if max(taken) >= cutoff:
+                counted += [max(taken) / cutoff] * round(500 * part.weight)
+    assert fitted._titres(records) == pytest.approx(np.sort(counted)[(len(counted) - 1) // 2], rel=1e-12)
+
+
 def found(points: np.ndarray) -> Found:
     values = np.tile([target.value for target in targets()], (len(points), 1))
     return Found(

@@ -36,7 +36,7 @@ def estimated(without: Plain, **changes: float) -> Clearance:
 
 
 def test_the_population_model_itself_gives_what_it_has_published(without: Plain) -> None:
-    assert estimated(without) == Clearance(typical=1.0, variability=1.0, antibodies=1.0, immunomodulator=1.0)
+    assert estimated(without) == Clearance(typical=1.0, variability=1.0, immunomodulator=1.0)
 
 
 def test_a_factor_on_clearance_is_found(without: Plain) -> None:

@@ -2,8 +2,9 @@
 
 The layer replaces the model's own term for antibodies, and simulates what the drug-sensitive assay behind that model
 could not see. So the model's clearance, as it was published, must come out again for patients of its own trial:
-typical clearance and its variability in patients negative by that trial's assay, the factors for positive patients and
-for those on an immunomodulator. Each is read off simulated troughs as the population model would read them (indirect
+typical clearance and its variability in patients negative by that trial's assay, and what an immunomodulator does to
+it. (The factor for positive patients is left out: it hangs on what the analysts did with samples without drug, which
+was not read.) Each is read off simulated troughs as the population model would read them (indirect
 inference: Smith 1993, doi:10.1002/jae.3950080506; Gourieroux, Monfort and Renault 1993, doi:10.1002/jae.3950080507):
 the clearance with which the same patients, without any antibody, would have had the same troughs on average.
 """
@@ -83,21 +84,18 @@ class Clearance:
         Of patients negative by the trial's assay.
     variability
         Their SD on the scale of :func:`seen`.
-    antibodies
-        Of positive over negative patients. (The published factor is :data:`PUBLISHED_ANTIBODIES`: not divided out.)
     immunomodulator
         Of those with an immunomodulator over those without.
     """
 
     typical: float
     variability: float
-    antibodies: float
     immunomodulator: float
 
 
 def clearance(records: Mapping[tuple[str, str], Record], without: Plain) -> Clearance:
     """As the troughs of patients who have not changed dose show it."""
-    negative, positive, spread = [], [], []
+    negative, spread = [], []
     troughs = [seen(records[arm]) for arm in ARMS]
     for number, arm in enumerate(ARMS):
         record = records[arm]
@@ -105,14 +103,11 @@ def clearance(records: Mapping[tuple[str, str], Record], without: Plain) -> Clea
         found = highest_titre(record, ASSAY, list(_SAMPLED)) >= cutoff
         kept = record.loss_time[:, None] >= 7.0 * np.array(_WEEKS)[None, :]
         negative.append(kept & ~found[:, None])
-        positive.append(kept & found[:, None])
         spread.append(_spread(troughs[number], without.seen[number], negative[-1]))
     each = [_factor([troughs[k]], [without.seen[k]], [negative[k]], [1.0]) for k in range(len(ARMS))]
-    typical = _factor(troughs, without.seen, negative, SHARES)
     return Clearance(
-        typical=typical,
+        typical=_factor(troughs, without.seen, negative, SHARES),
         variability=float(np.average(spread, weights=SHARES)),
-        antibodies=_factor(troughs, without.seen, positive, SHARES) / typical,
         immunomodulator=each[1] / each[0],
     )
 
