@@ -28,8 +28,8 @@ def quadratic(points: np.ndarray) -> np.ndarray:
 
 
 TWO = (
-    Target("a share", 70.0, 2.0, "share", "", (60.0, 80.0)),
-    Target("a ratio", 1.5, 0.05, "log", "", (1.3, 1.7)),
+    Target("a share", 70.0, 2.0, "share", (60.0, 80.0)),
+    Target("a ratio", 1.5, 0.05, "log", (1.3, 1.7)),
 )
 
 

@@ -82,7 +82,7 @@ def goals() -> list[Target]:
         assert figure.accept_low is not None
         assert figure.accept_high is not None
         low, high = figure.accept_low, figure.accept_high
-        found.append(Target(name, 0.5 * (low + high), (high - low) / 3.92, "share", "", (low, high)))
+        found.append(Target(name, 0.5 * (low + high), (high - low) / 3.92, "share", (low, high)))
     return found
 
 

@@ -1,10 +1,10 @@
-"""What is fitted: the calibration figures, and six constraints that are no figures of the split.
+"""What is fitted: the calibration figures, and nine constraints that are no figures of the split.
 
-The constraints tie a parameter to the published number it stands for: clearance, its variability between patients and
-what an immunomodulator does to it, as the population model printed them (:mod:`validation.population_model`), and the
-marginal hazard ratios of HLA-DQA1*05 carriers, of patients on an immunomodulator and of adalimumab against infliximab.
-Published ratios are marginal; the parameters are conditional on a patient's frailty, genotype and drug levels, and
-another number.
+The constraints tie parameters to published numbers that they stand behind: clearance, its variability between patients
+and what an immunomodulator does to it, as the population model printed them (:mod:`validation.population_model`); a
+titre; how well troughs and antibodies tell lost response (:mod:`validation.accuracy`); and the marginal hazard ratios
+of HLA-DQA1*05 carriers, of patients on an immunomodulator and of adalimumab against infliximab. Published ratios are
+marginal; the parameters are conditional on a patient's frailty, genotype and drug levels, and another number.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class Target:
     value: float
     error: float
     scale: str  # "share" (percent, compared as it is), "log" (compared as a logarithm)
-    family: str  # assay family whose cut-off it depends on; "" for none
     accept: tuple[float, float]
 
 
@@ -64,30 +63,29 @@ def targets() -> list[Target]:
         assert figure.accept_low is not None
         assert figure.accept_high is not None
         error = (figure.high - figure.low) / 3.92
-        family = str(figure.options.get("assay", ""))
         accept = (figure.accept_low, figure.accept_high)
-        found.append(Target(name, figure.value, error, "share", family, accept))
+        found.append(Target(name, figure.value, error, "share", accept))
     # pooled risk ratio of 0.52, odds ratios of 0.31 (Ungar 2015, PMC4602524) and 0.4 (NOR-DRUM): as hazard ratios 0.46
     # (where 35 % have antibodies without it), 0.38 (45 %) and 0.44 (25 %), SD of the logarithm 0.1; the error adds as
     # much for what each is uncertain by
-    found.append(Target(IMMUNOMODULATOR, 0.42, 0.15, "log", "idkmonitor", (0.25, 0.65)))
+    found.append(Target(IMMUNOMODULATOR, 0.42, 0.15, "log", (0.25, 0.65)))
     # pooled incidences of 7.5 and 28.0 % (PMC9826743), of which the logarithms of those without antibodies are
     # compared; cohorts, assays and co-therapy differ: a factor of 1.65 is an assumption
-    found.append(Target(DRUGS, math.log(1 - 0.075) / math.log(1 - 0.280), 0.5, "log", "idkmonitor", (0.09, 0.64)))
+    found.append(Target(DRUGS, math.log(1 - 0.075) / math.log(1 - 0.280), 0.5, "log", (0.09, 0.64)))
     # Sazonovs 2020, doi:10.1053/j.gastro.2019.09.041: 1.90 (1.60-2.25)
-    found.append(Target(HLA, 1.90, math.log(2.25 / 1.60) / 3.92, "log", "idkmonitor", (1.60, 2.25)))
-    found.append(Target(CLEARANCE, 1.0, 0.02, "log", "sponsor-bridging", (0.95, 1.05)))
+    found.append(Target(HLA, 1.90, math.log(2.25 / 1.60) / 3.92, "log", (1.60, 2.25)))
+    found.append(Target(CLEARANCE, 1.0, 0.02, "log", (0.95, 1.05)))
     # errors of these two: assumptions, the paper's were not read; leaving out troughs below 0.1 mg/L takes a tenth off
     # the SD
-    found.append(Target(VARIABILITY, 1.0, 0.1, "log", "sponsor-bridging", (0.8, 1.25)))
-    found.append(Target(COTHERAPY, 1.0, 0.05, "log", "sponsor-bridging", (0.88, 1.14)))
+    found.append(Target(VARIABILITY, 1.0, 0.1, "log", (0.8, 1.25)))
+    found.append(Target(COTHERAPY, 1.0, 0.05, "log", (0.88, 1.14)))
     # Farrell 2003, the cohort before the trial: 11 of 15 who lost response were positive, and the median of the 15 was
     # 8.9 ug/mL; 7 with serious reactions had 19.6; 19 were positive in all. So that of the positive is about 10, or
     # six times the limit of 1.69 ug/mL (MEMORY); the error is that of a median of 15 with a log SD of 1.4
-    found.append(Target(TITRES, 6.0, 0.45, "log", "older-elisa", (2.4, 15.0)))
+    found.append(Target(TITRES, 6.0, 0.45, "log", (2.4, 15.0)))
     # the error is an assumption: intervals of the summary points were not read
     for name, value in ((TROUGHS, accuracy.TROUGH_SENSITIVITY), (ANTIBODIES, accuracy.ANTIBODY_SENSITIVITY)):
-        found.append(Target(name, value, 5.0, "share", "older-elisa", (value - 15.0, value + 15.0)))
+        found.append(Target(name, value, 5.0, "share", (value - 15.0, value + 15.0)))
     return found
 
 
