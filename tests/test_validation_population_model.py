@@ -32,7 +32,7 @@ def estimated(without: Plain, **changes: float) -> Clearance:
         immunogenicity={**shipped.immunogenicity, "infliximab": layer},
         response={**shipped.response, "infliximab": kept},
     )
-    return clearance(run_arms(population_model.ARMS, studies(), parameters, N), without)
+    return clearance(run_arms(population_model.arms(), studies(), parameters, N), without)
 
 
 def test_the_population_model_itself_gives_what_it_has_published(without: Plain) -> None:

@@ -18,17 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkmodel import library
-from validation.case import studies
+from validation.case import figures, studies
 from validation.statistics import highest_titre
 from validation.trial import SEED, Parameters, Record, Records, run_arms
 
 Floats = NDArray[np.float64]
 
-ARMS = (("accent1", "5 mg per kg"), ("accent1", "5 mg per kg imm"))
-SHARES = (0.71, 0.29)  # of the trial's patients, without and with an immunomodulator (MEMORY)
-ASSAY = "sponsor-bridging"
-_MODEL = "infliximab-fasanmade-2011"
-_SAMPLED = (14, 22, 54, 62, 72)  # weeks of antibody samples
+_FIGURE = "ACCENT1-5-ATI-W72"  # arms, their shares, assay and antibody samples are those of this figure
 _WEEKS = (14, 22, 30, 38, 46, 54)  # of troughs
 _FACTORS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 3.0, 5.0)
 
@@ -43,10 +39,16 @@ class Plain:
     seen: Floats
 
 
+def arms() -> list[tuple[str, str]]:
+    """The trial's arms on 5 mg/kg, as (study, arm): without and with an immunomodulator."""
+    study, figure = figures("calibration")[_FIGURE]
+    return [(study, part.arm) for part in figure.parts]
+
+
 def plain(n: int, threads: int | None = None, seed: int = SEED) -> Plain:
     """Simulate ``n`` patients without any antibody."""
     runs = [_without_antibody(n, factor, threads, seed) for factor in _FACTORS]
-    return Plain(seen=np.array([[seen(run[arm]) for run in runs] for arm in ARMS]))
+    return Plain(seen=np.array([[seen(run[arm]) for run in runs] for arm in arms()]))
 
 
 def _without_antibody(n: int, factor: float, threads: int | None, seed: int) -> Records:
@@ -59,7 +61,7 @@ def _without_antibody(n: int, factor: float, threads: int | None, seed: int) -> 
         immunogenicity={**shipped.immunogenicity, "infliximab": bare},
         response={**shipped.response, "infliximab": kept},
     )
-    return run_arms(ARMS, studies(), silent, n, threads=threads, seed=seed)
+    return run_arms(arms(), studies(), silent, n, threads=threads, seed=seed)
 
 
 def seen(record: Record) -> Floats:
@@ -68,7 +70,8 @@ def seen(record: Record) -> Floats:
     With an additive error a and a proportional one b, that is asinh(b C / a) / b: linear in the lowest levels, which
     the model hardly tells apart, and logarithmic in high ones.
     """
-    residual = library.load(_MODEL).residual
+    study, _ = figures("calibration")[_FIGURE]
+    residual = library.load(studies()[study].scenario.model).residual
     columns = [record.column(7.0 * week) for week in _WEEKS]
     troughs = record.free[:, columns]
     return np.asarray(np.arcsinh(residual.proportional * troughs / residual.additive) / residual.proportional)
@@ -95,20 +98,24 @@ class Clearance:
 
 def clearance(records: Mapping[tuple[str, str], Record], without: Plain) -> Clearance:
     """As the troughs of patients who have not changed dose show it."""
+    study, figure = figures("calibration")[_FIGURE]
+    family, shares = figure.options["assay"], [part.weight for part in figure.parts]
+    followed = [records[study, part.arm] for part in figure.parts]
+    troughs = [seen(record) for record in followed]
     negative, spread = [], []
-    troughs = [seen(records[arm]) for arm in ARMS]
-    for number, arm in enumerate(ARMS):
-        record = records[arm]
-        cutoff = record.parameters.assay(ASSAY).cutoff
-        found = highest_titre(record, ASSAY, list(_SAMPLED)) >= cutoff
+    for record, levels, bare in zip(followed, troughs, without.seen, strict=True):
+        found = highest_titre(record, family, figure.options["weeks"]) >= record.parameters.assay(family).cutoff
         kept = record.loss_time[:, None] >= 7.0 * np.array(_WEEKS)[None, :]
         negative.append(kept & ~found[:, None])
-        spread.append(_spread(troughs[number], without.seen[number], negative[-1]))
-    each = [_factor([troughs[k]], [without.seen[k]], [negative[k]], [1.0]) for k in range(len(ARMS))]
+        spread.append(_spread(levels, bare, negative[-1]))
+    alone, together = (
+        _factor([levels], [bare], [kept], [1.0])
+        for levels, bare, kept in zip(troughs, without.seen, negative, strict=True)
+    )
     return Clearance(
-        typical=_factor(troughs, without.seen, negative, SHARES),
-        variability=float(np.average(spread, weights=SHARES)),
-        immunomodulator=each[1] / each[0],
+        typical=_factor(troughs, without.seen, negative, shares),
+        variability=float(np.average(spread, weights=shares)),
+        immunomodulator=together / alone,
     )
 
 

@@ -202,11 +202,16 @@ def _mean_trough(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Es
 
 def _median_trough(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     level, weight = _levels(parts, options)
-    order = np.argsort(level, kind="stable")
-    cumulative = np.cumsum(weight[order]) / weight.sum()
-    low, middle, high = (float(level[order][np.searchsorted(cumulative, p)]) for p in (0.4, 0.5, 0.6))
+    low, middle, high = weighted_quantiles(level, weight, (0.4, 0.5, 0.6))
     # asymptotic SD of a median: 1 / (2 f sqrt(n)), with the density from the middle fifth of the sample
     return Estimate(value=middle, kind="median", spread=0.5 * (high - low) / 0.2)
+
+
+def weighted_quantiles(values: Floats, weights: Floats, at: Sequence[float]) -> list[float]:
+    """The least of ``values`` up to which at least each share ``at`` of all ``weights`` lies."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[order]) / weights.sum()
+    return [float(values[order][np.searchsorted(cumulative, p)]) for p in at]
 
 
 def _cox_ratio(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from validation import accuracy, population_model, space
 from validation.case import FigureFile, arms_of, figures, studies
 from validation.population_model import Plain
-from validation.statistics import Estimate, Parts, estimate, highest_titre
+from validation.statistics import Estimate, Parts, estimate, highest_titre, weighted_quantiles
 from validation.trial import SEED, Parameters, Records, run_arms
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,7 @@ def targets() -> list[Target]:
 def needed() -> set[tuple[str, str]]:
     """The (study, arm) pairs that the targets need."""
     of_figures = [arms_of(study, figure) for study, figure in calibration_figures().values()]
-    return {*population_model.ARMS, accuracy.ARM}.union(*of_figures)
+    return {*population_model.arms(), accuracy.ARM}.union(*of_figures)
 
 
 def simulate(
@@ -161,6 +161,4 @@ def _titres(records: Records) -> float:
     titres, shares = np.concatenate(found), np.concatenate(weights)
     if not titres.size:
         return 1.0
-    order = np.argsort(titres)
-    below = np.cumsum(shares[order])
-    return float(titres[order][np.searchsorted(below, 0.5 * below[-1])])
+    return weighted_quantiles(titres, shares, (0.5,))[0]
