@@ -38,6 +38,7 @@ class Stream(IntEnum):
     PROPENSITY = 21  # 21 to 29: clinics and what becomes of response
     SAMPLING = 22
     REGAIN = 23
+    PLACEBO = 24
     RESIDUAL = 30  # users' tables
     ALLOCATION = 31  # 31 to 39: virtual trials, reactions
     DROPOUT = 32

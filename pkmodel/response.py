@@ -39,6 +39,8 @@ class Response:
         Steepness g, drug level of half effect in the typical patient (mg/L), and SD of its logarithm between patients.
     p_max
         Probability of primary response at full effect.
+    p_placebo
+        Probability that response, once lost, is back when it is judged next with no help from any drug.
     lambda_mech, lambda_pk
         Hazards of loss of response (1/d): mechanistic, and pharmacokinetic at no effect.
     C_relapse, relapse_lag
@@ -55,6 +57,7 @@ class Response:
     EC50: float
     EC50_sd: float
     p_max: float
+    p_placebo: float
     lambda_mech: float
     lambda_pk: float
     C_relapse: float
@@ -65,8 +68,9 @@ class Response:
             value = getattr(self, field.name)
             if field.name not in ("name", "drug", "status") and not 0.0 <= value < math.inf:
                 raise InputError.one(f"{value!r} is not a non-negative number", key=field.name)
-        if self.p_max > 1.0:
-            raise InputError.one(f"{self.p_max} is not a probability", "use 0 to 1", key="p_max")
+        for name in ("p_max", "p_placebo"):
+            if getattr(self, name) > 1.0:
+                raise InputError.one(f"{getattr(self, name)} is not a probability", "use 0 to 1", key=name)
         for name in ("t_e", "EC50"):
             if getattr(self, name) == 0.0:
                 raise InputError.one("must be greater than 0", key=name)
@@ -100,6 +104,19 @@ class Response:
     def responds(self, effect: NDArray[np.float64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
         """Primary response at the assessment week, given the effect then."""
         return np.asarray(draws.uniform(Stream.RESPONSE, ids)[:, 0] < self.p_max * effect)
+
+    def subsides(self, losses: NDArray[np.int64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
+        """Whose disease calms down by itself after a loss of response, shape (patient,).
+
+        ``losses`` (patient,) says how many losses there were before. It is the response of placebo groups among
+        patients who had lost response to the class (Sandborn 2007, doi:10.7326/0003-4819-146-12-200706190-00159), one
+        number per loss and the same in every arm.
+        """
+        calm = np.zeros(ids.size, np.bool_)
+        for number in np.unique(losses):
+            mine = losses == number
+            calm[mine] = draws.uniform(Stream.PLACEBO, ids[mine], 1, first=int(number))[:, 0] < self.p_placebo
+        return calm
 
     def missing(self, hazard: NDArray[np.float64], days: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Integral of ``1 - E`` over ``days``, d, from the hazard of loss that they accumulated, shape (patient,).

@@ -6,10 +6,13 @@ the validation report judges rescue (``validation/rescue.py``):
 - The cause of a loss is mechanistic with probability ``lambda_mech / lambda``, with the hazard of the decision day that
   finds the loss (the first one after it, before any dose of that day); no drug of the class helps against that.
   Otherwise the loss was for lack of drug.
-- Response lost for lack of drug is regained with the share of the missing effect that the change has restored
-  (:func:`pkmodel.response.restored`) when it is judged again: ``regain_after`` days after a change of treatment with
-  the same drug, or on the assessment day of the new drug after a switch. What is missing is the mean of ``1 - E``
-  over the eight weeks before the loss is found and before it is judged, under whatever drug.
+- Lost response is judged again ``regain_after`` days after the loss is found and after each change of treatment with
+  the same drug, and on the assessment day of the new drug after a switch.
+- Response lost for lack of drug is then regained with the share of the missing effect that has been restored
+  (:func:`pkmodel.response.restored`). What is missing is the mean of ``1 - E`` over the eight weeks before the loss is
+  found and before it is judged, under whatever drug.
+- Disease may also calm down by itself (``p_placebo``), whatever the cause and whatever is done: one chance for each
+  loss, seen when response is judged next. So a change of treatment is no better than none for being a change.
 - Who never responded does so with probability ``p_max E(C_e)``, by the same uniform number as at first: what was
   mechanistic stays so within the class.
 - A drug of another class meets the patient anew, with numbers of its own.
@@ -69,6 +72,8 @@ class Disease:
         self.regained: list[tuple[NDArray[np.intp], float]] = []
         self.judge_on = np.full(n, math.inf)
         self.lacked_drug = np.zeros(n, np.bool_)
+        self.n_losses = np.zeros(n, np.int64)
+        self.calms = np.zeros(n, np.bool_)  # the present loss will have passed by itself at the next judgement
         self.lost_class = np.full(n, -1, np.int8)  # class of the drug under which response was lost last
         self.began = np.zeros(n)  # day on which the present drug was begun
         self.lack_at_loss = np.zeros(n)
@@ -81,7 +86,7 @@ class Disease:
         if day == self.assessment_day:
             self._first_judgement(drug)
         for number, therapy in enumerate(self.therapies):
-            self._losses(therapy, self.responding & (drug == number))
+            self._losses(therapy, self.responding & (drug == number), day)
         if (self.judge_on <= day).any():
             for number in range(len(self.therapies)):
                 self._judge_again(number, (self.judge_on <= day) & (drug == number), day)
@@ -140,7 +145,7 @@ class Disease:
         self.ever |= self.responder
         self.judged |= here
 
-    def _losses(self, therapy: Therapy, at_risk: Flags) -> None:
+    def _losses(self, therapy: Therapy, at_risk: Flags, day: float) -> None:
         """Take down losses since the last decision day, each on its own day, and draw their causes.
 
         The engine keeps the time of a loss but not the effect at that time. The effect of today stands for it: most
@@ -159,8 +164,12 @@ class Disease:
         uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
         self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
         self.lost_class[rows] = kind
+        self.calms[rows] = response.subsides(self.n_losses[rows], self.ids[rows], self.draws)
+        self.n_losses[rows] += 1
         if self.lack is not None:
             self.lack_at_loss[rows] = self.lack.mean()[rows]
+        if self.regain_after is not None:
+            self.judge_on[rows] = day + self.regain_after
         self.losses.append((rows, times[rows].copy(), self.lacked_drug[rows].copy()))
 
     def _judge_again(self, number: int, due: Flags, day: float) -> None:
@@ -176,7 +185,8 @@ class Disease:
         share = restored(self.lack_at_loss[rows], self.lack.mean()[rows])
         again = self.draws.uniform(Stream.LOSS, ids, 1, first=2 + 2 * kind)[:, 0] < share
         anew = self.draws.uniform(Stream.RESPONSE, ids, 1, first=kind)[:, 0] < response.p_max * effect
-        regained = np.where(self.lost_class[rows] == kind, again & self.lacked_drug[rows], anew)
+        regained = np.where(self.lost_class[rows] == kind, (again & self.lacked_drug[rows]) | self.calms[rows], anew)
+        self.calms[rows] = False
         patience = self.draws.exponential(Stream.REGAIN, ids, 1, first=moment(day))[:, 0]
         values[rows, at.LOSS_TIME] = math.inf
         values[rows, at.LOSS_TARGET] = np.where(regained, values[rows, at.LOSS_HAZARD] + patience, math.inf)

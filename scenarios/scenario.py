@@ -56,7 +56,8 @@ class Scenario:
     assay_changes
         Other assays from a day on, in order of days.
     regain_after
-        Days from a change of treatment to the day on which lost response is judged again; None: loss is final.
+        Days from a loss, and from a change of treatment, to the day on which lost response is judged again; None: loss
+        is final.
     run
         Patients, seed and what to keep, if the file states them.
     versions

@@ -70,7 +70,7 @@ def events_of(theta, events, copies=1):
 def response_of(numbers):
     return pk.Response(
         name="any", drug="any", status="test", assessment_day=98.0, t_e=numbers["t_e"], hill=numbers["g"],
-        EC50=numbers["EC50"], EC50_sd=0.0, p_max=1.0, lambda_mech=numbers["lambda_mech"],
+        EC50=numbers["EC50"], EC50_sd=0.0, p_max=1.0, p_placebo=0.0, lambda_mech=numbers["lambda_mech"],
         lambda_pk=numbers["lambda_pk"], C_relapse=numbers["C_relapse"], relapse_lag=1.0,
     )  # fmt: skip
 

@@ -116,5 +116,5 @@ def titres(bins: Sequence[Bin], path: Path) -> None:
     axis.set_xlabel("antibody at loss of response, ug/mL of drug-binding capacity")
     axis.set_ylabel("of patients, %")
     axis.set_ylim(0, 100)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc="lower left")
     save(figure, path)

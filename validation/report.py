@@ -160,11 +160,14 @@ def _contrast(parts: Sequence[contrast.Contrast], washout: tuple[float, float]) 
 
 def _rescue(found: Sequence[Prediction], bins: Sequence[titre.Bin], arms: Sequence[titre.Outcome]) -> list[Block]:
     ids = ("AFIF-LOW-ESC", "AFIF-HACA-ESC", "AFIF-HACA-SWITCH")
+    placebo = Parameters.shipped().response["infliximab"].p_placebo
     text = (
-        "When response is lost the cause is mechanistic with probability lambda_mech / lambda(t); then nothing helps. "
+        "When response is lost the cause is mechanistic with probability lambda_mech / lambda(t); then no drug helps. "
         "Otherwise response is regained with the share of the missing effect, 1 - E over eight weeks, that the change "
-        "has restored twelve weeks later (validation/rescue.py). So the unchanged regimen, the control that a rule of "
-        "rescue has to face, brings nothing back but where a patient's clearance happens to be lower than it was. "
+        "has restored twelve weeks later (validation/rescue.py). Whatever the cause, and whatever is done, disease "
+        f"calms down by itself in {100.0 * placebo:.0f} % of losses, as it did on placebo after loss of response to "
+        "infliximab (GAIN). So the unchanged regimen, the control that a rule of rescue has to face, brings back that "
+        "share, and what comes of a patient's clearance being lower than it was. "
         "A trough of 3 ug/mL or more is shown beside, as a second reading that needs no rule of response. The titre "
         "above "
         "which escalation fails was never told to the model."

@@ -5,7 +5,8 @@ number of the patient decides, the same in every arm); no drug helps against tha
 drug, and response is regained with the probability with which the change would have prevented the loss: the share of
 the hazard ``lambda_pk (1 - E)`` that it takes away (the probability of causation, Robins and Greenland 1989,
 doi:10.2307/2531765). Both hazards are means over eight weeks, a whole cycle: those before the change, and those before
-the judgement twelve weeks after. So nobody regains response on a regimen that does what it did before.
+the judgement twelve weeks after. Whatever the cause and the change, disease may also calm down by itself
+(``Response.p_placebo``): on a regimen that does what it did before nobody regains response but by that.
 """
 
 from __future__ import annotations
@@ -70,20 +71,16 @@ def rescue(record: Record) -> Rescue:
     due = record.given & (record.days[None, :] >= (record.days[column] + JUDGED_AFTER - 1e-6)[:, None])
     judged = lost & infusion.any(axis=1) & due.any(axis=1)
     at_judgement = due.argmax(axis=1)
-    number_by_patient = np.zeros(record.ids.size)
-    for number in np.unique(column[judged]):
-        mine = judged & (column == number)
-        number_by_patient[mine] = record.measured(int(number))[mine]
     drug = lacks_drug(record)
     share = restored(mean_lack(record, record.days[column]), mean_lack(record, record.days[at_judgement]))
     return Rescue(
         judged=judged,
-        level=number_by_patient,
+        level=np.where(judged, record.measured_at(column), 0.0),
         column=column,
         titre=record.antibody_total[rows, column],
         level_then=record.free[rows, at_judgement],
         for_lack_of_drug=drug,
-        regained=judged & drug & (_uniform(record, _REGAIN) < share),
+        regained=judged & (drug & (_uniform(record, _REGAIN) < share) | _subsides(record)),
     )
 
 
@@ -109,7 +106,7 @@ def regains_on(record: Record, found: Rescue, other: Record) -> Flags:
     left = (2.0 ** (-(JUDGED_AFTER - LACK_OVER) / half_life) - 2.0 ** (-JUDGED_AFTER / half_life)) * half_life
     carried = record.effect[np.arange(column.size), column] * left / (math.log(2.0) * LACK_OVER)
     share = restored(before, mean_lack(other, np.full(column.size, JUDGED_AFTER)) - carried)
-    return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < share))
+    return np.asarray(lacks_drug(record) & (_uniform(record, _REGAIN) < share) | _subsides(record))
 
 
 def mean_lack(record: Record, until: Floats) -> Floats:
@@ -128,6 +125,12 @@ def group(record: Record, found: Rescue, name: str, family: str) -> Flags:
     if name == "antibody":
         return np.asarray(found.judged & positive)
     return np.asarray(found.judged & ~positive & (found.level < LOW_DRUG))
+
+
+def _subsides(record: Record) -> Flags:
+    """Whose disease calms down by itself after the first loss."""
+    response = record.parameters.response[record.drug]
+    return response.subsides(np.zeros(record.ids.size, np.int64), record.ids, Draws(record.seed))
 
 
 def _uniform(record: Record, index: int) -> Floats:

@@ -86,12 +86,39 @@ def highest_titre(record: Record, family: str, weeks: Sequence[float], at_doses_
 
 def _ever_positive(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
     family, factor = options["assay"], options.get("times_cutoff", 1.0)
+    among = _among(parts, against)
+    cutoffs = [factor * record.parameters.assay(family).cutoff for record, _ in parts]
+    if "weeks_after_doses" in options:
+        first = [
+            first_positive_infusion(record, family, cutoff, options["weeks_after_doses"])
+            for (record, _), cutoff in zip(parts, cutoffs, strict=True)
+        ]
+        return _over_follow_up(parts, first, among, options)
     flags = [
-        highest_titre(record, family, options["weeks"], options.get("at_doses_from"))
-        >= factor * record.parameters.assay(family).cutoff
-        for record, _ in parts
+        highest_titre(record, family, options["weeks"], options.get("at_doses_from")) >= cutoff
+        for (record, _), cutoff in zip(parts, cutoffs, strict=True)
     ]
-    return _share(parts, flags, _among(parts, against))
+    return _share(parts, flags, among)
+
+
+def first_positive_infusion(record: Record, family: str, cutoff: float, weeks: Sequence[float]) -> Floats:
+    """Day of the infusion to which each patient's first positive sample belongs, infinite if never, shape (patient,).
+
+    A sample is taken before each infusion but the first, and so many ``weeks`` after each until the next. It belongs
+    to the infusion before it that was given no longer ago than the last of ``weeks``, or else to the one on its own
+    day: whose last infusion that was, is sampled no longer.
+    """
+    positive = record.titres(family) >= cutoff
+    first = np.full(record.ids.size, np.inf)
+    latest = np.full(record.ids.size, -np.inf)  # day of the infusion before
+    for number, day in enumerate(record.days):
+        given, since = record.given[:, number], day - latest
+        after = np.isclose(since[:, None], 7.0 * np.asarray(weeks)).any(axis=1)
+        taken = np.isfinite(latest) & (given | after)
+        belongs = np.where(since <= 7.0 * max(weeks) + 1e-6, latest, day)
+        first = np.where(taken & positive[:, number], np.minimum(first, belongs), first)
+        latest = np.where(given, day, latest)
+    return first
 
 
 def _among(parts: Parts, against: Parts) -> list[NDArray[np.bool_]]:
@@ -122,10 +149,14 @@ def _lost_response(parts: Parts, against: Parts, options: Mapping[str, Any]) -> 
     """Of primary responders, who loses response within a follow-up that differs (:func:`follow_up`)."""
     parts, treated = _treated_before(parts, against, options)
     among = [record.responder & one for (record, _), one in zip(parts, treated, strict=True)]
-    shares = []
-    for years in follow_up(options):
-        lost = [record.loss_time <= record.assessment_day + YEAR * years for record, _ in parts]
-        shares.append(_share(parts, lost, among).value)
+    return _over_follow_up(parts, [record.loss_time - record.assessment_day for record, _ in parts], among, options)
+
+
+def _over_follow_up(
+    parts: Parts, days: Sequence[Floats], among: Sequence[NDArray[np.bool_]], options: Mapping[str, Any]
+) -> Estimate:
+    """Percent of ``among`` to whom it happens, ``days`` after follow-up begins, while they are followed."""
+    shares = [_share(parts, [one <= YEAR * years for one in days], among).value for years in follow_up(options)]
     return Estimate(value=float(np.mean(shares)), kind="share")
 
 
@@ -150,7 +181,7 @@ def _treated_before(
 
 
 def follow_up(options: Mapping[str, Any]) -> Floats:
-    """Years of follow-up after the assessment of response: ``years`` for all, or log-normal quantiles.
+    """Years of follow-up: ``years`` for all, or log-normal quantiles.
 
     ``median_years`` and ``spread`` (SD of the logarithm) describe that; it is cut at ``longest_years``.
     """
@@ -174,15 +205,23 @@ def _failure(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estima
 
 
 def _trough_share(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:
+    """Of those in response for ``stable_weeks``, whose level before the last infusion up to ``week`` is in a range."""
     flags, among = [], []
     low, high = options.get("low", -math.inf), options.get("high", math.inf)
     for record, _ in parts:
-        number = record.column(7.0 * options["week"])
-        level = record.measured(number)
+        column = record.last_infusion(7.0 * options["week"])
+        level = record.measured_at(column)
         inside = level == 0.0 if options.get("undetectable") else (level > 0.0) & (level >= low) & (level < high)
         flags.append(inside)
-        among.append(record.responding[:, number])
+        among.append(stable(record, record.days[column], 7.0 * options["stable_weeks"]))
     return _share(parts, flags, among)
+
+
+def stable(record: Record, day: Floats, length: float) -> NDArray[np.bool_]:
+    """Who has been in response for ``length`` days on a day of each patient's own, shape (patient,)."""
+    days = record.days[None, :]
+    within = (days >= (day - length)[:, None] - 1e-6) & (days <= day[:, None] + 1e-6)
+    return np.asarray((record.responding | ~within).all(axis=1))
 
 
 def _rank_correlation(parts: Parts, against: Parts, options: Mapping[str, Any]) -> Estimate:

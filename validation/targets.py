@@ -1,9 +1,10 @@
-"""What is fitted: the calibration figures, and nine constraints that are no figures of the split.
+"""What is fitted: the calibration figures, and fifteen constraints that are no figures of the split.
 
 The constraints tie parameters to published numbers that they stand behind: clearance, its variability between patients
 and what an immunomodulator does to it, as the population model printed them (:mod:`validation.population_model`); a
-titre; how well troughs and antibodies tell lost response (:mod:`validation.accuracy`); and the marginal hazard ratios
-of HLA-DQA1*05 carriers, of patients on an immunomodulator and of adalimumab against infliximab. Published ratios are
+titre; how well troughs and antibodies tell lost response (:mod:`validation.accuracy`); antibodies by dose
+(:mod:`validation.dose_ranging`, six groups); and the marginal hazard ratios of HLA-DQA1*05 carriers, of patients on an
+immunomodulator and of adalimumab against infliximab. Published ratios are
 marginal; the parameters are conditional on a patient's frailty, genotype and drug levels, and another number.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from validation import accuracy, population_model, space
+from validation import accuracy, dose_ranging, population_model, space
 from validation.case import FigureFile, arms_of, figures, studies
 from validation.population_model import Plain
 from validation.statistics import Estimate, Parts, estimate, highest_titre, weighted_quantiles
@@ -86,13 +87,16 @@ def targets() -> list[Target]:
     # the error is an assumption: intervals of the summary points were not read
     for name, value in ((TROUGHS, accuracy.TROUGH_SENSITIVITY), (ANTIBODIES, accuracy.ANTIBODY_SENSITIVITY)):
         found.append(Target(name, value, 5.0, "share", (value - 15.0, value + 15.0)))
+    for group in dose_ranging.GROUPS:
+        low, high = group.percent - 3.0 * group.error, group.percent + 3.0 * group.error
+        found.append(Target(group.name, group.percent, group.error, "share", (low, high)))
     return found
 
 
 def needed() -> set[tuple[str, str]]:
     """The (study, arm) pairs that the targets need."""
     of_figures = [arms_of(study, figure) for study, figure in calibration_figures().values()]
-    return {*population_model.arms(), accuracy.ARM}.union(*of_figures)
+    return {*population_model.arms(), accuracy.ARM, *dose_ranging.arms()}.union(*of_figures)
 
 
 def simulate(
@@ -109,7 +113,8 @@ def predictions(records: Records, without: Plain) -> Floats:
     clearance = population_model.clearance(records, without)
     ratios = (_immunomodulator(records), _drugs(out[_PANTS], records), _hla(records))
     of_clearance = (clearance.typical, clearance.variability, clearance.immunomodulator)
-    return np.array([*out.values(), *ratios, *of_clearance, _titres(records), *accuracy.accuracy(records)])
+    others = (_titres(records), *accuracy.accuracy(records), *dose_ranging.shares(records))
+    return np.array([*out.values(), *ratios, *of_clearance, *others])
 
 
 def predict(figure: FigureFile, study: str, records: Records) -> Estimate:

@@ -112,6 +112,20 @@ class Record:
         level, below = self.drug_assay.measure(self.free[:, number], noise[:, 0], noise[:, 1])
         return np.where(below, 0.0, level)
 
+    def measured_at(self, columns: NDArray[np.int64]) -> Floats:
+        """As :meth:`measured`, on a day of each patient's own; ``columns`` (patient,) are numbers of days."""
+        level = np.empty(columns.size)
+        for number in np.unique(columns):
+            mine = columns == number
+            level[mine] = self.measured(int(number))[mine]
+        return level
+
+    def last_infusion(self, day: float) -> NDArray[np.int64]:
+        """Number of the day of each patient's last infusion up to ``day``, the trough before it included."""
+        until = self.days <= day + 1e-6
+        order = np.arange(self.days.size)
+        return np.asarray(np.where(self.given & until[None, :], order[None, :], 0).max(axis=1))
+
 
 class _Watch:
     def __init__(self) -> None:
