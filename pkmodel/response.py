@@ -108,9 +108,9 @@ class Response:
     def subsides(self, losses: NDArray[np.int64], ids: NDArray[np.int64], draws: Draws) -> NDArray[np.bool_]:
         """Whose disease calms down by itself after a loss of response, shape (patient,).
 
-        ``losses`` (patient,) says how many losses there were before. It is the response of placebo groups among
-        patients who had lost response to the class (Sandborn 2007, doi:10.7326/0003-4819-146-12-200706190-00159), one
-        number per loss and the same in every arm.
+        ``losses`` (patient,) says how many losses there were before. It is the response of a placebo
+        group of patients who had lost response to infliximab or did not tolerate it (Sandborn 2007,
+        doi:10.7326/0003-4819-146-12-200706190-00159, at week 4), one number per loss and the same in every arm.
         """
         calm = np.zeros(ids.size, np.bool_)
         for number in np.unique(losses):

@@ -6,13 +6,16 @@ the validation report judges rescue (``validation/rescue.py``):
 - The cause of a loss is mechanistic with probability ``lambda_mech / lambda``, with the hazard of the decision day that
   finds the loss (the first one after it, before any dose of that day); no drug of the class helps against that.
   Otherwise the loss was for lack of drug.
-- Lost response is judged again ``regain_after`` days after the loss is found and after each change of treatment with
-  the same drug, and on the assessment day of the new drug after a switch.
+- Lost response is judged again ``regain_after`` days after the loss is found, and after changes of treatment with the
+  same drug: that much after the first one since it was judged last, and after the last one. However often treatment is
+  changed, judgements are no further apart. After a switch it is judged on the assessment day of the new drug.
 - Response lost for lack of drug is then regained with the share of the missing effect that has been restored
   (:func:`pkmodel.response.restored`). What is missing is the mean of ``1 - E`` over the eight weeks before the loss is
   found and before it is judged, under whatever drug.
-- Disease may also calm down by itself (``p_placebo``), whatever the cause and whatever is done: one chance for each
-  loss, seen when response is judged next. So a change of treatment is no better than none for being a change.
+- With ``regain_after`` disease may also calm down by itself (``p_placebo``), whatever the cause and whatever is done:
+  one chance for each loss, seen when response is judged next. So a change of treatment is no better than none for being
+  a change. (A drug of another class needs no such chance: its ``p_max E`` is of patients who improve, for whatever
+  reason.)
 - Who never responded does so with probability ``p_max E(C_e)``, by the same uniform number as at first: what was
   mechanistic stays so within the class.
 - A drug of another class meets the patient anew, with numbers of its own.
@@ -71,6 +74,7 @@ class Disease:
         self.losses: list[tuple[NDArray[np.intp], Floats, Flags]] = []
         self.regained: list[tuple[NDArray[np.intp], float]] = []
         self.judge_on = np.full(n, math.inf)
+        self.judge_last = np.full(n, -math.inf)  # the judgement that the last change of treatment asks for
         self.lacked_drug = np.zeros(n, np.bool_)
         self.n_losses = np.zeros(n, np.int64)
         self.calms = np.zeros(n, np.bool_)  # the present loss will have passed by itself at the next judgement
@@ -112,7 +116,7 @@ class Disease:
     def changed(self, rows: Flags, day: float) -> None:
         """Treatment with the same drug was changed: whoever has no response is judged again some time later."""
         if self.regain_after is not None:
-            self.judge_on = np.where(rows & self.judged & ~self.responding, day + self.regain_after, self.judge_on)
+            self._ask(rows & self.judged & ~self.responding, day + self.regain_after)
 
     def switched(self, rows: Flags, day: float, before: Codes, drug: Codes) -> None:
         """Another drug was begun: responders keep what is left of their patience, the others are judged anew."""
@@ -122,7 +126,9 @@ class Disease:
         for number, therapy in enumerate(self.therapies):
             mine = rows & (drug == number)
             assessment = therapy.drug.response.assessment_day
-            self.judge_on = np.where(mine & ~self.responding, day + assessment, self.judge_on)
+            anew = mine & ~self.responding
+            self.judge_on = np.where(anew, math.inf, self.judge_on)  # what was due is not seen under the old drug
+            self._ask(anew, day + assessment)
             for old, source in enumerate(self.therapies):
                 kept = mine & self.responding & (before == old)
                 carry_effect(source, therapy, np.flatnonzero(mine & (before == old)), day)
@@ -132,6 +138,11 @@ class Disease:
         for old, source in enumerate(self.therapies):  # nothing can be lost under a drug that was left
             away = rows & (drug != old)
             source.state.values[away, at.LOSS_TARGET] = math.inf
+
+    def _ask(self, rows: Flags, day: float) -> None:
+        """Response is to be judged on ``day``, and before that where it was due before."""
+        self.judge_on = np.where(rows, np.minimum(self.judge_on, day), self.judge_on)
+        self.judge_last = np.where(rows, day, self.judge_last)
 
     def _first_judgement(self, drug: Codes) -> None:
         """Primary response today; responders begin to be at risk of losing it."""
@@ -164,18 +175,18 @@ class Disease:
         uniform = self.draws.uniform(Stream.LOSS, self.ids[rows], 1, first=1 + 2 * kind)[:, 0]
         self.lacked_drug[rows] = uniform * hazard >= response.lambda_mech
         self.lost_class[rows] = kind
-        self.calms[rows] = response.subsides(self.n_losses[rows], self.ids[rows], self.draws)
-        self.n_losses[rows] += 1
         if self.lack is not None:
             self.lack_at_loss[rows] = self.lack.mean()[rows]
         if self.regain_after is not None:
-            self.judge_on[rows] = day + self.regain_after
+            self.calms[rows] = response.subsides(self.n_losses[rows], self.ids[rows], self.draws)
+            self.judge_on[rows] = self.judge_last[rows] = day + self.regain_after
+        self.n_losses[rows] += 1
         self.losses.append((rows, times[rows].copy(), self.lacked_drug[rows].copy()))
 
     def _judge_again(self, number: int, due: Flags, day: float) -> None:
         """Response of those who have none; ``due`` are on drug ``number``."""
         rows = np.flatnonzero(due & ~self.responding)
-        self.judge_on[due] = math.inf
+        self.judge_on = np.where(due, np.where(self.judge_last > day, self.judge_last, math.inf), self.judge_on)
         if not rows.size:
             return
         therapy, kind = self.therapies[number], int(self.classes[number])

@@ -190,7 +190,7 @@ def test_enough_sets_to_show_what_the_figures_leave_open() -> None:
 
 @pytest.mark.slow
 def test_the_calibration_lands_on_the_same_bytes() -> None:
-    """The whole search, as anyone can run it: about fifteen minutes on two cores."""
+    """The whole search, as anyone can run it: about twenty minutes on two cores."""
     from validation import calibrate
 
     assert calibrate.main(["--check"]) == 0

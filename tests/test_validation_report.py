@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from validation import report, write
 from validation.case import denominator, figures
 from validation.page import Heading, Table, Words, markdown, page
+from validation.published import Prediction
 
 COMMITTED = write.HERE / "REPORT.md"
 
@@ -58,6 +61,22 @@ def test_the_committed_report_meets_every_calibration_figure_and_says_its_share(
     text = COMMITTED.read_text(encoding="utf-8")
     assert "Calibration figures met: 11 of 11" in text
     assert re.search(r"without ever having been fitted: \d+ of 17", text)
+
+
+def test_figures_that_chance_could_turn_are_named() -> None:
+    """By hand: 80 sets within +- 19.6 have an SD of 10, their median an error of 1.4."""
+    study, figure = figures()["BAERT-ATI-NOIS"]  # 60 to 90, of 70 patients
+    one = Prediction(study=study, figure=figure, median=62.0, low=52.0, high=72.0, inner=(42.4, 81.6))
+    assert one.counts
+    ((found, error),) = report.close([one], 80)
+    assert found is one
+    assert error == pytest.approx(1.25 * 10.0 / math.sqrt(80), rel=1e-12)
+    assert report.close([one], 320) == []  # 2 points above the limit, and twice 0.7 is less
+    text = report._close([one], 80)[0]
+    assert "BAERT-ATI-NOIS (62.0 +- 1.4; 60 to 90)" in text
+    assert "0 of 1 would be met" in text
+    assert report._close([replace(one, median=75.0)], 80) == []
+    assert report.close([replace(one, median=59.0)], 80) == []  # missed
 
 
 def test_the_command_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

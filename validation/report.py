@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,10 +110,42 @@ def _head(found: Sequence[Prediction], sets: int, patients: int, quick: bool) ->
         "the interval is no wider than twice the study's own sampling interval. MEMORY figures were not verified in a "
         "source: they are shown and decide nothing."
     )
-    blocks: list[Block] = [Heading(_TITLE, 1), Words(text), Words(how)]
+    blocks: list[Block] = [Heading(_TITLE, 1), Words(text), *map(Words, _close(found, sets)), Words(how)]
     if quick:
         blocks.append(Words("This is the quick report: few patients and sets, so its medians and verdicts are rough."))
     return [*blocks, Picture("forest.png", "Published and predicted figures")]
+
+
+def close(found: Sequence[Prediction], sets: int) -> list[tuple[Prediction, float]]:
+    """Figures of the denominator met by less than two standard errors of their median; the error stands beside.
+
+    The standard error is that of a median over ``sets`` parameter sets: 1.25 of their SD, as if they were normal, over
+    the root of their number.
+    """
+    near = []
+    for one in found:
+        low, high = one.figure.accept_low, one.figure.accept_high
+        if one.counts and one.verdict == MET and low is not None and high is not None:
+            error = 1.25 * (one.inner[1] - one.inner[0]) / 3.92 / math.sqrt(sets)
+            if min(one.median - low, high - one.median) < 2.0 * error:
+                near.append((one, error))
+    return near
+
+
+def _close(found: Sequence[Prediction], sets: int) -> list[str]:
+    near, (_, _, good, counted) = close(found, sets), tally(found)
+    if not near:
+        return []
+    told = ", ".join(
+        f"{one.figure.id} ({one.median:.1f} +- {error:.1f}; {one.figure.accept_low:g} to {one.figure.accept_high:g})"
+        for one, error in near
+    )
+    return [
+        f"Met by less than two standard errors of a median over {sets} sets: {told}. Had these come out on the other "
+        f"side, {good - len(near)} of {counted} would be met. The model was changed with these figures in view, last "
+        "as the end of the section What the model gets wrong tells: no number was fitted to them, but they are no test "
+        "any more that nobody had seen."
+    ]
 
 
 def _tables(found: Sequence[Prediction]) -> list[Block]:

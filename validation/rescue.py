@@ -128,9 +128,10 @@ def group(record: Record, found: Rescue, name: str, family: str) -> Flags:
 
 
 def _subsides(record: Record) -> Flags:
-    """Whose disease calms down by itself after the first loss."""
+    """Who has lost response, and whose disease then calms down by itself."""
     response = record.parameters.response[record.drug]
-    return response.subsides(np.zeros(record.ids.size, np.int64), record.ids, Draws(record.seed))
+    calm = response.subsides(np.zeros(record.ids.size, np.int64), record.ids, Draws(record.seed))
+    return np.asarray(calm & np.isfinite(record.loss_time))
 
 
 def _uniform(record: Record, index: int) -> Floats:
