@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
 import scenarios as sc
+from scenarios.arm import ArmRun
+from scenarios.cohorts import Cohort
+from scenarios.ledger import Ledger
+from scenarios.scenario_parts import Clinic
+from scenarios.setting import Setting
 
 TRIAL = """
 title = "Contract"
@@ -91,3 +101,41 @@ def trial(name, clinic=""):
     """One arm under the policy of that name."""
     policy = ", ".join(filter(None, [f'name = "{name}"', PARAMETERS.get(name, "")]))
     return sc.Scenario.parse(TRIAL + ARM.format(name=name, policy=policy, clinic=clinic))
+
+
+N, SEED = 120, 7
+
+
+@dataclass(frozen=True)
+class Script:
+    """Does what it is told on given days, to everybody."""
+
+    orders: dict
+    needs_levels: ClassVar[bool] = True
+
+    def __call__(self, visit):
+        return replace(visit.as_planned(), **self.orders.get(visit.day, lambda _: {})(visit))
+
+
+def everybody(value, dtype=bool):
+    return lambda visit: np.full(visit.due.size, value, dtype)
+
+
+def go(clinic=None, policy=None, adherence=None, days=None, n=N):
+    scenario = trial("fixed")
+    arm = replace(scenario.arms[0], adherence=adherence, clinic=clinic or Clinic())
+    arm = arm if policy is None else replace(arm, policy=policy)
+    ledger, shown = Ledger(), []
+    patients = Cohort.load("adult-crohn").sample(n, seed=SEED)
+
+    class Watched:
+        needs_levels = arm.policy.needs_levels
+        levels_at_symptoms = getattr(arm.policy, "levels_at_symptoms", None)
+
+        def __call__(self, visit):
+            shown.append(visit)
+            return arm.policy(visit)
+
+    run = ArmRun(Setting.of(scenario, SEED, 1), replace(arm, policy=Watched()), patients)
+    run.carry_through(True, pages=ledger.pages("arm"))
+    return run, {visit.day: visit for visit in shown}, ledger
