@@ -121,8 +121,11 @@ def everybody(value, dtype=bool):
     return lambda visit: np.full(visit.due.size, value, dtype)
 
 
-def go(clinic=None, policy=None, adherence=None, days=None, n=N):
-    scenario = trial("fixed")
+def go(clinic=None, policy=None, adherence=None, n=N, scenario=None, watch=None, **response):
+    """An arm, what its policy was shown and its ledger; ``response``: other parameters for its first drug."""
+    scenario = scenario or trial("fixed")
+    setting = Setting.of(scenario, SEED, 1)
+    setting = replace(setting, response=setting.response.with_values(**response))
     arm = replace(scenario.arms[0], adherence=adherence, clinic=clinic or Clinic())
     arm = arm if policy is None else replace(arm, policy=policy)
     ledger, shown = Ledger(), []
@@ -136,6 +139,6 @@ def go(clinic=None, policy=None, adherence=None, days=None, n=N):
             shown.append(visit)
             return arm.policy(visit)
 
-    run = ArmRun(Setting.of(scenario, SEED, 1), replace(arm, policy=Watched()), patients)
-    run.carry_through(True, pages=ledger.pages("arm"))
+    run = ArmRun(setting, replace(arm, policy=Watched()), patients)
+    run.carry_through(True, watch=watch, pages=ledger.pages("arm"))
     return run, {visit.day: visit for visit in shown}, ledger

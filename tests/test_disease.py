@@ -13,41 +13,14 @@ from pkmodel.draws import Draws, Stream
 from pkmodel.errors import InputError
 from pkmodel.kernels import layout as at
 from pkmodel.response import restored
-from scenarios.arm import ArmRun
-from scenarios.cohorts import Cohort
 from scenarios.policies import make
 from scenarios.setting import Setting
 
 
-def cohort(n):
-    return Cohort.load("adult-crohn").sample(n, seed=SEED)
-
-
-def carry(policy, n=600, scenario=None, watch=None, **values):
-    """An arm in which every appointment is kept, with other response parameters for its first drug."""
-    scenario = scenario or trial("fixed")
-    setting = Setting.of(scenario, SEED, 1)
-    setting = replace(setting, response=setting.response.with_values(**values))
-    run = ArmRun(setting, replace(scenario.arms[0], adherence=None, policy=policy), cohort(n))
-    return run.carry_through(True, watch=watch)
-
-
-def course(policy="fixed"):
-    """The disease of an arm in which nothing passes by itself, and its visits."""
-    visits, chosen = {}, make(policy, {} if policy == "fixed" else {"action": "halve-interval"})
-
-    class Watched:
-        needs_levels = True
-
-        def __call__(self, visit):
-            visits[visit.day] = visit
-            return chosen(visit)
-
-    return carry(Watched(), p_placebo=0.0).disease, visits
-
-
 def test_response_comes_back_after_a_change_and_only_for_lack_of_drug():
-    disease, visits = course("escalate-on-loss")
+    script = make("escalate-on-loss", {"action": "halve-interval"})
+    run, visits, _ = go(policy=script, n=600, p_placebo=0.0)
+    disease = run.disease
     lost = np.isfinite(disease.first_loss)
     back = np.zeros(600, bool)
     for rows, day in disease.regained:
@@ -68,10 +41,10 @@ def test_response_comes_back_after_a_change_and_only_for_lack_of_drug():
             cause.setdefault(row, lacked)
     assert all(cause[row] for row in np.flatnonzero(back))
     # who carries on is judged too, but little is restored by that: what differs between cycles, and antibodies that go
-    fixed, _ = course()
-    stayed = sum(rows.size for rows, _ in fixed.regained)
+    fixed, _, _ = go(n=600, p_placebo=0.0)
+    stayed = sum(rows.size for rows, _ in fixed.disease.regained)
     assert stayed < 0.25 * back.sum()
-    assert np.array_equal(fixed.first_loss, disease.first_loss)
+    assert np.array_equal(fixed.disease.first_loss, disease.first_loss)
 
 
 REGAIN, REVIEW, END = 84.0, 14.0, 78 * 7.0
@@ -90,7 +63,7 @@ def mechanistic(policy, p_placebo=0.5, n=200):
             found[row].append(day)
         lost_before[:] = run.disease.n_losses
 
-    run = carry(policy, n, watch=watch, p_placebo=p_placebo, lambda_pk=0.0, lambda_mech=0.02)
+    run, _, _ = go(policy=policy, n=n, watch=watch, p_placebo=p_placebo, lambda_pk=0.0, lambda_mech=0.02)
     back = [[day for rows, day in run.disease.regained if row in rows] for row in range(n)]
     return run, found, back
 
@@ -130,7 +103,7 @@ def test_a_change_while_a_judgement_is_due_is_judged_itself_too():
     def watch(run, _, day):
         lost_on[(run.disease.n_losses == 1) & np.isinf(lost_on)] = day
 
-    run = carry(script, watch=watch, p_placebo=0.0, lambda_mech=0.0, lambda_pk=0.05)
+    run, _, _ = go(policy=script, n=600, watch=watch, p_placebo=0.0, lambda_mech=0.0, lambda_pk=0.05)
     days = {row: day for rows, day in reversed(run.disease.regained) for row in rows}
     waiting = [row for row in days if 126.0 < lost_on[row] < 210.0]
     assert {days[row] for row in waiting} <= {294.0, *(lost_on[row] + REGAIN for row in waiting)}
@@ -151,7 +124,8 @@ def test_after_a_switch_within_the_class_it_is_seen_when_the_new_drug_is_judged(
 
 def test_without_regain_after_nothing_passes_by_itself():
     scenario = replace(trial("fixed"), regain_after=None)
-    run = carry(make("switch-on-loss", {"to": "within-class"}), 300, scenario, p_placebo=1.0)
+    policy = make("switch-on-loss", {"to": "within-class"})
+    run, _, _ = go(policy=policy, n=300, scenario=scenario, p_placebo=1.0)
     assert np.isfinite(run.disease.first_loss).sum() > 30
     assert not run.disease.calms.any()
     lacked = {}
@@ -186,7 +160,7 @@ def test_missing_effect_is_that_of_the_last_eight_weeks_under_the_drug_of_each_t
             told[day] = run.disease.lack.mean().copy()
 
     scenario = trial("fixed").with_settings(["review_every=1 day"])
-    carry(script, N, scenario, watch)
+    go(policy=script, scenario=scenario, watch=watch)
     days = np.array([day for day, _ in effects])
     lack = 1.0 - np.stack([effect for _, effect in effects], axis=1)
     for day in (98.0, 140.0, 168.0, 210.0):

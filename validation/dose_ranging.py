@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from validation.statistics import highest_titre
+from validation.statistics import estimate
 from validation.trial import Record
 
 STUDY, _FAMILY = "maini", "sponsor-bridging"
@@ -62,9 +62,5 @@ def arms() -> list[tuple[str, str]]:
 
 def shares(records: Mapping[tuple[str, str], Record]) -> list[float]:
     """Percent ever positive in each of ``GROUPS``."""
-    found = []
-    for arm in arms():
-        record = records[arm]
-        positive = highest_titre(record, _FAMILY, _WEEKS) >= record.parameters.assay(_FAMILY).cutoff
-        found.append(100.0 * float(positive.mean()))
-    return found
+    samples = {"assay": _FAMILY, "weeks": _WEEKS}
+    return [estimate("ever_positive", [(records[arm], 1.0)], [], samples).value for arm in arms()]

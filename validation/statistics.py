@@ -213,11 +213,11 @@ def _trough_share(parts: Parts, against: Parts, options: Mapping[str, Any]) -> E
         level = record.measured_at(column)
         inside = level == 0.0 if options.get("undetectable") else (level > 0.0) & (level >= low) & (level < high)
         flags.append(inside)
-        among.append(stable(record, record.days[column], 7.0 * options["stable_weeks"]))
+        among.append(_stable(record, record.days[column], 7.0 * options["stable_weeks"]))
     return _share(parts, flags, among)
 
 
-def stable(record: Record, day: Floats, length: float) -> NDArray[np.bool_]:
+def _stable(record: Record, day: Floats, length: float) -> NDArray[np.bool_]:
     """Who has been in response for ``length`` days on a day of each patient's own, shape (patient,)."""
     days = record.days[None, :]
     within = (days >= (day - length)[:, None] - 1e-6) & (days <= day[:, None] + 1e-6)

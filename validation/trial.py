@@ -121,7 +121,7 @@ class Record:
         return level
 
     def last_infusion(self, day: float) -> NDArray[np.int64]:
-        """Number of the day of each patient's last infusion up to ``day``, the trough before it included."""
+        """Number of the day of each patient's last infusion up to ``day``; what is seen on it is the trough before."""
         until = self.days <= day + 1e-6
         order = np.arange(self.days.size)
         return np.asarray(np.where(self.given & until[None, :], order[None, :], 0).max(axis=1))
